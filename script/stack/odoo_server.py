@@ -1,0 +1,79 @@
+"""Odoo: its configuration file, one-off commands, and the server with workers."""
+
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from . import config, packages, paths
+from .shell import kill_group, private_dir, run, spawn, stop, wait_for, write_private
+
+
+class Odoo:
+    """Odoo of one run folder. ``database`` is the one it serves."""
+
+    def __init__(self, run_dir: Path, ports: dict[str, int], secrets: dict[str, str], database: str, workers=2):
+        self.dir = run_dir / "odoo"
+        self.log = self.dir / "odoo.log"
+        self.ports = ports
+        self.secrets = secrets
+        self.database = database
+        self.workers = workers
+        self.process: subprocess.Popen | None = None
+
+    def conf(self) -> Path:
+        """Write the configuration file and return its path."""
+        private_dir(self.dir)
+        values = {
+            "ADDONS_PATH": f"{paths.ADDONS},{packages.oca_addons()}",
+            "DATA_DIR": private_dir(self.dir / "data"),
+            "PG_PORT": self.ports["postgres"],
+            "DB_PASSWORD": self.secrets["odoo"],
+            "DB_NAME": self.database,
+            "ADMIN_PASSWORD": self.secrets["master"],
+            "SECRET_KEY": self.secrets["fernet"],
+            "ODOO_PORT": self.ports["odoo"],
+            "GEVENT_PORT": self.ports["gevent"],
+            "WORKERS": self.workers,
+        }
+        return write_private(self.dir / "odoo.conf", config.render("odoo/odoo.conf", values))
+
+    def command(self, *args) -> list[str]:
+        """The command line of ``odoo <args>`` on this instance: ``command("shell")``."""
+        name, rest = (args[0], args[1:]) if args and not str(args[0]).startswith("-") else (None, args)
+        head = [str(paths.PYTHON), str(paths.REPO / "script" / "stack" / "odoo_main.py")]
+        return [*head, *([name] if name else []), "-c", str(self.conf()), *map(str, rest)]
+
+    def run(self, *args, log: Path | None = None, **kwargs) -> str:
+        """Run one command to its end, e.g. ``run("-i", "isp_network", "--stop-after-init")``."""
+        return run(self.command(*args), log=log or self.log, env=packages.environment(), **kwargs).stdout
+
+    def install(self, *addons: str, demo=False) -> None:
+        options = ["--with-demo"] if demo else []
+        self.run("-i", ",".join(addons), "--stop-after-init", "--no-http", "--workers=0", "--max-cron-threads=0", *options)
+
+    def start(self, *extra) -> None:
+        self.process = spawn(
+            self.command(*extra, f"--logfile={self.log}"),
+            log=self.dir / "odoo.out",
+            env=packages.environment(),
+        )
+        wait_for(self.ready, 120, f"Odoo (log: {self.log})", self.process)
+
+    def ready(self) -> bool:
+        url = f"http://127.0.0.1:{self.ports['odoo']}/web/health"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self) -> None:
+        stop(self.process, timeout=30)
+        self.process = None
+
+    def kill(self) -> None:
+        """SIGKILL of the server with its workers."""
+        if self.process:
+            kill_group(self.process)
+            self.process = None
