@@ -4,9 +4,23 @@ import os
 import subprocess
 
 from . import packages
-from .instance import Instance
+from .instance import Busy, Instance, RunLock
 from .shell import StackError, fail
 from .testing import DATABASE as TEST_DATABASE
+
+
+def _instance(name: str, database: str) -> tuple[Instance, RunLock | None]:
+    """The instance as it runs, or with PostgreSQL started and the run folder held by us."""
+    try:
+        lock = RunLock(name, "script/odoo")
+    except Busy as busy:
+        instance = Instance(name, database=database, attach=True)
+        if not instance.postgres.ready():
+            raise StackError(f"{busy} It is still starting; try again in a moment.") from busy
+        return instance, None
+    instance = Instance(name, database=database)
+    instance.postgres.start()
+    return instance, lock
 
 
 def main(arguments: list[str]) -> None:
@@ -17,10 +31,7 @@ def main(arguments: list[str]) -> None:
         arguments = [arguments[0].replace("-", "_"), *arguments[1:]]
     try:
         packages.setup()
-        instance = Instance(name, database=database, attach=True)
-        started_here = not instance.postgres.ready()
-        if started_here:
-            instance.postgres.start()
+        instance, started_here = _instance(name, database)
     except StackError as error:
         fail(error)
     try:

@@ -1,16 +1,18 @@
 """One set of services in one run folder: PostgreSQL, FreeRADIUS, Odoo and the proxy."""
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import socket
+import zlib
 
 from . import paths
 from .odoo_server import Odoo
 from .postgres import Postgres
 from .proxy import Proxy
-from .shell import choose_port, port_free, write_private
+from .shell import StackError, choose_port, end_leftovers, port_free, write_private
 
 _FIRST_PORTS = {
     "http": 8069,
@@ -63,17 +65,54 @@ class Instance:
         last = json.loads(path.read_text()) if path.exists() else {}
         if attach and last:
             return last
-        taken: set[int] = set()
-        ports = {}
+        if http_port and not port_free(http_port):
+            raise StackError(f"Port {http_port} is in use by another program, or only root may take it.")
+        # Run folders start their search in different places: two may be set up at the same time.
+        spread = zlib.crc32(str(self.dir).encode()) % 97
+        taken = {http_port} if http_port else set()
+        ports = {"http": http_port} if http_port else {}
         for name, first in _FIRST_PORTS.items():
+            if name in ports:
+                continue
             kind = socket.SOCK_DGRAM if name in _UDP else socket.SOCK_STREAM
-            wanted = last.get(name, first)
-            if name == "http" and http_port:
-                wanted = http_port
+            first += 0 if name == "http" else spread
+            wanted = first if name == "http" else last.get(name, first)
             if wanted in taken or not port_free(wanted, kind):
                 wanted = choose_port(first, taken, kind)
             taken.add(wanted)
             ports[name] = wanted
-        path.write_text(json.dumps(ports))
+        write_private(path, json.dumps(ports))
         return ports
+
+
+class RunLock:
+    """A run folder belongs to one command at a time; the kernel lets go when that command ends."""
+
+    def __init__(self, name: str, command: str):
+        """:raises Busy: another command has it; its message says which."""
+        folder = paths.run_dir(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.command = command
+        self.file = (folder / "lock").open("a+")
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.seek(0)
+            raise Busy(json.loads(self.file.read() or "{}")) from None
+        self.note()
+        end_leftovers(folder)
+
+    def note(self, **facts) -> None:
+        """What the next caller is told: the address, for example."""
+        self.file.truncate(0)
+        self.file.write(json.dumps({"command": self.command, "pid": os.getpid(), **facts}))
+        self.file.flush()
+
+
+class Busy(StackError):
+    def __init__(self, facts: dict):
+        self.facts = facts
+        super().__init__(
+            f"{facts.get('command', 'Another command')} (process {facts.get('pid', '?')}) is using this run folder."
+        )
 

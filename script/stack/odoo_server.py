@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from . import config, packages, paths
-from .shell import kill_group, private_dir, run, spawn, stop, wait_for, write_private
+from .shell import kill_group, private_dir, run, run_shown, spawn, stop, wait_for, write_private
 
 
 class Odoo:
@@ -48,9 +48,9 @@ class Odoo:
         """Run one command to its end, e.g. ``run("-i", "isp_network", "--stop-after-init")``."""
         return run(self.command(*args), log=log or self.log, env=packages.environment(), **kwargs).stdout
 
-    def install(self, *addons: str, demo=False) -> None:
-        options = ["--with-demo"] if demo else []
-        self.run("-i", ",".join(addons), "--stop-after-init", "--no-http", "--workers=0", "--max-cron-threads=0", *options)
+    def run_shown(self, *args, log: Path, show, **kwargs) -> None:
+        """Like ``run`` for long commands: ``show(line)`` picks what is reported as progress."""
+        run_shown(self.command(*args), log=log, show=show, env=packages.environment(), **kwargs)
 
     def start(self, *extra) -> None:
         self.process = spawn(

@@ -1,6 +1,7 @@
 """Debian packages, Odoo's source tree, the Python environment, the npm tools."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -18,13 +19,25 @@ CLUSTERS = Path("/etc/postgresql-common/createcluster.d")
 
 
 def setup() -> None:
-    """Install all that the services need. Again: a fraction of a second."""
+    """Install all that the services need. Again: a fraction of a second. Cut off: done again."""
     paths.CACHE.mkdir(parents=True, exist_ok=True)
-    _debian()
-    if not os.environ.get("ODOO_DIR"):
-        _odoo()
-    _python()
-    _npm()
+    with (paths.CACHE / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            step("Another command is setting up; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _debian()
+        if not os.environ.get("ODOO_DIR"):
+            _odoo()
+        _python()
+        _npm()
+
+
+def _room(gigabytes: float) -> None:
+    free = shutil.disk_usage(paths.CACHE).free / 1e9
+    if free < gigabytes:
+        raise StackError(f"{paths.CACHE} has {free:.1f} GB free; the set-up needs {gigabytes} GB there.")
 
 
 def _done(name: str, key: str) -> bool:
@@ -54,12 +67,31 @@ def _series(version: str) -> str:
     return version.split(":", 1)[-1]
 
 
+# Another apt may be at work, or one of ours that was cut off and is ending by itself.
+_WAIT = "-oDPkg::Lock::Timeout=300"
+_NO_NETWORK = re.compile(
+    "Could not resolve|Temporary failure|Network is unreachable|Could not connect|Connection (?:refused|timed out)"
+    "|Failed to establish a new connection|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT"
+)
+
+
+def _fetch(command: list, **kwargs) -> None:
+    """Run a package client; say so when the trouble is the network."""
+    result = run(command, check=False, **kwargs)
+    if result.returncode or re.search(r"^(?:E|W|Err).*\bFailed to fetch\b", result.stdout, re.M):
+        tail = "\n".join(result.stdout.splitlines()[-15:])
+        if _NO_NETWORK.search(result.stdout):
+            raise StackError(f"The package mirrors cannot be reached; the first set-up needs the network.\n{tail}")
+        raise StackError(f"{' '.join(map(str, command[:3]))} failed:\n{tail}")
+
+
 @contextlib.contextmanager
 def _services_stay_off():
     """Installing a server must not start it: ours are private instances."""
-    added = not POLICY.exists()
+    text = "#!/bin/sh\n# isp set-up: may be deleted\nexit 101\n"
+    added = not POLICY.exists() or POLICY.read_text() == text
     if added:
-        run([*sudo(), "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' > {POLICY}; chmod 755 {POLICY}"])
+        run([*sudo(), "sh", "-c", f"printf %s '{text}' > {POLICY}; chmod 755 {POLICY}"])
     try:
         yield
     finally:
@@ -82,11 +114,9 @@ def _debian() -> None:
             run([*sudo(), "sh", "-c", f"mkdir -p {CLUSTERS}; echo create_main_cluster=false > {new_cluster_conf}"])
         env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         with _services_stay_off():
-            run([*sudo(), "apt-get", "update", "-q"], env=env)
-            run(
-                [*sudo(), "apt-get", "install", "-y", "-q", "--no-install-recommends", *missing],
-                env=env,
-            )
+            run([*sudo(), "dpkg", "--configure", "-a"], env=env)
+            _fetch([*sudo(), "apt-get", "update", "-q", _WAIT], env=env)
+            _fetch([*sudo(), "apt-get", "install", "-y", "-q", _WAIT, "--no-install-recommends", *missing], env=env)
         for service in ("freeradius", "caddy"):
             if service in missing and Path("/run/systemd/system").exists():
                 run([*sudo(), "systemctl", "disable", "--now", service], check=False)
@@ -111,6 +141,11 @@ _MIRROR = "http://deb.debian.org/debian"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
+def odoo_key() -> str:
+    """Changes whenever Odoo or an OCA add-on is another version: databases need an update then."""
+    return _digest(json.dumps(VERSIONS["odoo"], sort_keys=True), (paths.REPO / "requirements" / "oca.txt").read_text())
+
+
 def _odoo() -> None:
     pinned = VERSIONS["odoo"]
     key = _digest(json.dumps(pinned, sort_keys=True))
@@ -127,8 +162,9 @@ def _odoo() -> None:
     )
     (work / "apt.conf").write_text(_APT_CONF.format(lists=work))
     env = {**os.environ, "APT_CONFIG": str(work / "apt.conf")}
+    _room(3)
     step("Downloading Odoo 19 (123 MB) and the fonts it links to")
-    run(["apt-get", "update", "-q"], env=env)
+    _fetch(["apt-get", "update", "-q"], env=env)
     debs = work / "debs"
     odoo_deb = _download(pinned["package"], pinned["version"], debs, env)
     if odoo_deb.name.split("_")[1] == pinned["version"]:
@@ -184,12 +220,13 @@ def _python() -> None:
     if _done("venv", key) and paths.PYTHON.exists():
         return
     step("Installing Python dependencies")
-    if not paths.PYTHON.exists():
+    _room(1)
+    if run([paths.PYTHON, "-m", "pip", "--version"], check=False).returncode if paths.PYTHON.exists() else True:
         system_python = shutil.which("python3.11") or "python3"
-        run([system_python, "-m", "venv", paths.VENV])
+        run([system_python, "-m", "venv", "--clear", paths.VENV])
     pip = [paths.PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    run([*pip, "--require-hashes", "-r", lock])
-    run([*pip, "--no-deps", "-r", oca])
+    _fetch([*pip, "--require-hashes", "-r", lock])
+    _fetch([*pip, "--no-deps", "-r", oca])
     site = next(paths.VENV.glob("lib/python3*/site-packages"))
     (site / "odoo_tree.pth").write_text(f"{root}\n")
     _mark("venv", key)
@@ -210,7 +247,7 @@ def _npm() -> None:
         return
     step("Installing rtlcss (mirrored styles for Arabic)")
     specs = [f"{name}@{version}" for name, version in wanted.items()]
-    run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", paths.CACHE / "npm", *specs])
+    _fetch(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", paths.CACHE / "npm", *specs])
     _mark("npm", key)
 
 

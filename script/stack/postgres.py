@@ -32,14 +32,14 @@ class Postgres:
     # --- life ---
 
     def start(self) -> None:
-        fresh = not (self.data / "PG_VERSION").exists()
-        if fresh:
+        if not self.data.exists():
             self._initdb()
         self._configure()
-        self.process = spawn([BIN / "postgres", "-D", self.data], log=self.log, user=self.user, cwd="/")
+        # SIGINT is the fast shutdown; SIGTERM would wait for every client to leave.
+        command = [BIN / "postgres", "-D", self.data]
+        self.process = spawn(command, log=self.log, user=self.user, death_signal=signal.SIGINT, cwd="/")
         wait_for(self.ready, 60, f"PostgreSQL (log: {self.log})", self.process)
-        if fresh:
-            self._create_roles()
+        self._create_roles()
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, nothing committed is lost."""
@@ -81,16 +81,18 @@ class Postgres:
 
     def _initdb(self) -> None:
         private_dir(self.dir, self.user, mode=0o755)
-        shutil.rmtree(self.data, ignore_errors=True)
-        private_dir(self.data, self.user)
+        fresh = self.dir / "data.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        private_dir(fresh, self.user)
         password_file = write_private(self.dir / "initdb.pw", self.secrets["postgres"], self.user)
-        command = [BIN / "initdb", "-D", self.data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
+        command = [BIN / "initdb", "-D", fresh, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
         command += ["--auth=scram-sha-256", f"--pwfile={password_file}"]
         prefix = ["setpriv", f"--reuid={self.user}", "--clear-groups"] if self.user else []
         try:
             run([*prefix, *command], cwd="/")
         finally:
             password_file.unlink()
+        fresh.rename(self.data)
 
     def _configure(self) -> None:
         values = {"PG_PORT": self.port}
@@ -104,5 +106,8 @@ class Postgres:
                 stream.write("include 'isp.conf'\n")
 
     def _create_roles(self) -> None:
+        existing = self.psql("SELECT rolname FROM pg_roles").split()
         for role, rights in (("odoo", "CREATEDB"), ("isp_radius", "NOINHERIT CONNECTION LIMIT 40")):
-            self.psql(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEROLE {rights} PASSWORD '{self.secrets[role]}'")
+            if role not in existing:
+                password = self.secrets[role]
+                self.psql(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEROLE {rights} PASSWORD '{password}'")

@@ -1,5 +1,6 @@
 """Running things: visible steps, child processes that die with us, ports, waiting."""
 
+import collections
 import contextlib
 import ctypes
 import os
@@ -53,26 +54,92 @@ def sudo() -> list[str]:
     raise StackError("Installing Debian packages needs root or sudo.")
 
 
-def _die_with_parent() -> None:
+def run_shown(args, *, log: Path, show, **kwargs) -> None:
+    """Run a long command: every line goes to ``log``, and ``show(line)`` may report it as a step.
+
+    The command ends when we do, even by SIGKILL.
+    """
+    with log.open("a") as stream:
+        stream.write(f"$ {' '.join(map(str, args))}\n")
+        stream.flush()
+        tail: collections.deque[str] = collections.deque(maxlen=25)
+        process = subprocess.Popen(
+            [str(a) for a in args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            preexec_fn=_die_with_parent(signal.SIGTERM),
+            **kwargs,
+        )
+        try:
+            for line in process.stdout:
+                stream.write(line)
+                tail.append(line)
+                text = show(line)
+                if text:
+                    step(text)
+            process.wait()
+        finally:
+            stop(process, timeout=5)
+    if process.returncode:
+        name = Path(str(args[0])).name
+        raise StackError(f"{name} failed (exit {process.returncode}; log: {log}):\n{''.join(tail)}")
+
+
+def _die_with_parent(sig: signal.Signals):
+    """For ``preexec_fn``: the child gets ``sig`` when the thread that started it ends."""
     pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(pr_set_pdeathsig, sig)
 
 
-def spawn(args, *, log: Path, user: str | None = None, **kwargs) -> subprocess.Popen:
+def spawn(args, *, log: Path, user: str | None = None, death_signal=signal.SIGTERM, **kwargs) -> subprocess.Popen:
     """Start a service: own process group, output to ``log``, ended when we die, as ``user``."""
     if user:
         entry = pwd.getpwnam(user)
         kwargs.update(user=entry.pw_uid, group=entry.pw_gid, extra_groups=[])
     with log.open("ab") as stream:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [str(a) for a in args],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent(death_signal),
             **kwargs,
         )
+    log.with_suffix(".pid").write_text(f"{process.pid} {_born(process.pid)}")
+    return process
+
+
+def _born(pid: int) -> str:
+    """The start time of a process in clock ticks; with the id it names a process for ever."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def end_leftovers(folder: Path, timeout: float = 30) -> None:
+    """Wait for services whose parent was killed: they are ending by themselves. Kill the rest."""
+    left = {}
+    for note in folder.glob("*/*.pid"):
+        pid, _, born = note.read_text().partition(" ")
+        if born and _born(int(pid)) == born:
+            left[int(pid)] = born
+        else:
+            note.unlink()
+    deadline = time.monotonic() + timeout
+    while left and time.monotonic() < deadline:
+        time.sleep(0.1)
+        left = {pid: born for pid, born in left.items() if _born(pid) == born}
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def stop(process: subprocess.Popen | None, *, sig=signal.SIGTERM, timeout=20) -> None:
@@ -106,12 +173,13 @@ def private_dir(path: Path, user: str | None = None, mode=0o700) -> Path:
 
 
 def write_private(path: Path, text: str, user: str | None = None) -> Path:
-    """Write a file that holds a secret: readable by its service only."""
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
-    chown(path, user)
-    return path
+    """Write a file that holds a secret, whole or not at all: readable by its service only."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    chown(fresh, user)
+    return fresh.rename(path)
 
 
 def port_free(port: int, kind=socket.SOCK_STREAM) -> bool:

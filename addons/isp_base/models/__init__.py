@@ -1,0 +1,7 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from . import isp_fup
+from . import isp_fup_step
+from . import isp_plan
+from . import isp_subscription
+from . import isp_subscription_event
+from . import res_partner

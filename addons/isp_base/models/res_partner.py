@@ -1,0 +1,89 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import phonenumbers
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.base.models.res_partner import ResPartner as BasePartner
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+    # Customers are found by account number and phone too.
+    _rec_names_search = [*BasePartner._rec_names_search, "isp_account_no", "phone"]
+
+    isp_account_no = fields.Char(string="Account number", copy=False, help="What the customer quotes when paying.")
+    isp_name_ar = fields.Char(string="Name in Arabic")
+    isp_alt_phone = fields.Char(string="Second phone")
+    isp_customer_type = fields.Selection(
+        [
+            ("residential", "Household"),
+            ("business", "Business"),
+            ("government", "Government"),
+            ("ngo", "NGO"),
+            ("reseller", "Reseller"),
+        ],
+        string="Kind of customer",
+    )
+    isp_id_type = fields.Selection(
+        [
+            ("national_id", "National ID"),
+            ("passport", "Passport"),
+            ("tin", "Tax number"),
+            ("chief_letter", "Chief's letter"),
+            ("other", "Other document"),
+        ],
+        string="Document",
+        groups="isp_base.group_isp_customer_service",
+    )
+    isp_id_number = fields.Char(string="Document number", groups="isp_base.group_isp_customer_service")
+    isp_id_document = fields.Binary(string="Copy of the document", attachment=True, groups="isp_base.group_isp_customer_service")
+    isp_id_document_name = fields.Char(groups="isp_base.group_isp_customer_service")
+    isp_county = fields.Char(string="County")
+    isp_payam = fields.Char(string="Payam")
+    isp_boma = fields.Char(string="Boma")
+    isp_subscription_ids = fields.One2many("isp.subscription", "partner_id", string="Subscriptions")
+    isp_subscription_count = fields.Integer(compute="_compute_isp_subscription_count")
+
+    _isp_account_no_unique = models.UniqueIndex(
+        "(isp_account_no) WHERE isp_account_no IS NOT NULL", "This account number is taken by another customer."
+    )
+
+    def _compute_isp_subscription_count(self):
+        groups = self.env["isp.subscription"]._read_group([("partner_id", "in", self.ids)], ["partner_id"], ["__count"])
+        counts = {partner.id: count for partner, count in groups}
+        for partner in self:
+            partner.isp_subscription_count = counts.get(partner.id, 0)
+
+    @api.constrains("isp_alt_phone")
+    def _check_isp_alt_phone(self):
+        for partner in self.filtered("isp_alt_phone"):
+            region = (partner.country_id or partner.company_id.country_id or self.env.company.country_id).code
+            try:
+                valid = phonenumbers.is_valid_number(phonenumbers.parse(partner.isp_alt_phone, region))
+            except phonenumbers.NumberParseException:
+                valid = False
+            if not valid:
+                raise ValidationError(
+                    self.env._("%(number)s is not a phone number, e.g. +211 921 234 567.", number=partner.isp_alt_phone)
+                )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            if "isp_account_no" in vals:
+                vals["isp_account_no"] = vals["isp_account_no"] or False
+        return super().create(vals_list)
+
+    def write(self, vals):
+        if "isp_account_no" in vals:
+            vals = {**vals, "isp_account_no": vals["isp_account_no"] or False}
+        return super().write(vals)
+
+    def _address_fields(self):
+        return [*super()._address_fields(), "isp_county", "isp_payam", "isp_boma"]
+
+    def action_view_isp_subscriptions(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("isp_base.action_isp_subscription")
+        return {**action, "domain": [("partner_id", "child_of", self.id)], "context": {"default_partner_id": self.id}}
