@@ -115,4 +115,3 @@ class Busy(StackError):
         super().__init__(
             f"{facts.get('command', 'Another command')} (process {facts.get('pid', '?')}) is using this run folder."
         )
-

@@ -12,7 +12,9 @@ from .shell import kill_group, private_dir, run, run_shown, spawn, stop, wait_fo
 class Odoo:
     """Odoo of one run folder. ``database`` is the one it serves."""
 
-    def __init__(self, run_dir: Path, ports: dict[str, int], secrets: dict[str, str], database: str, workers=2):
+    def __init__(
+        self, run_dir: Path, ports: dict[str, int], secrets: dict[str, str], database: str, workers=2
+    ):
         self.dir = run_dir / "odoo"
         self.log = self.dir / "odoo.log"
         self.ports = ports

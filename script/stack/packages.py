@@ -75,14 +75,18 @@ _NO_NETWORK = re.compile(
 )
 
 
-def _fetch(command: list, **kwargs) -> None:
-    """Run a package client; say so when the trouble is the network."""
-    result = run(command, check=False, **kwargs)
-    if result.returncode or re.search(r"^(?:E|W|Err).*\bFailed to fetch\b", result.stdout, re.M):
-        tail = "\n".join(result.stdout.splitlines()[-15:])
-        if _NO_NETWORK.search(result.stdout):
-            raise StackError(f"The package mirrors cannot be reached; the first set-up needs the network.\n{tail}")
-        raise StackError(f"{' '.join(map(str, command[:3]))} failed:\n{tail}")
+def _fetch(*commands: list, **kwargs) -> None:
+    """Run package clients, the last must succeed; say so when the trouble is the network."""
+    results = [run(command, check=False, **kwargs) for command in commands]
+    if not results[-1].returncode:
+        return
+    output = "\n".join(result.stdout for result in results)
+    tail = "\n".join(output.splitlines()[-15:])
+    if _NO_NETWORK.search(output):
+        raise StackError(
+            f"The package mirrors cannot be reached; the first set-up needs the network.\n{tail}"
+        )
+    raise StackError(f"{' '.join(map(str, commands[-1][:4]))} failed:\n{tail}")
 
 
 @contextlib.contextmanager
@@ -111,12 +115,15 @@ def _debian() -> None:
         step(f"Installing Debian packages: {', '.join(missing)}")
         new_cluster_conf = CLUSTERS / "isp.conf"
         if "postgresql-15" in missing and not Path("/etc/postgresql").exists():
-            run([*sudo(), "sh", "-c", f"mkdir -p {CLUSTERS}; echo create_main_cluster=false > {new_cluster_conf}"])
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            quiet = f"mkdir -p {CLUSTERS}; echo create_main_cluster=false > {new_cluster_conf}"
+            run([*sudo(), "sh", "-c", quiet])
+        root = [*sudo(), "env", "DEBIAN_FRONTEND=noninteractive"]
         with _services_stay_off():
-            run([*sudo(), "dpkg", "--configure", "-a"], env=env)
-            _fetch([*sudo(), "apt-get", "update", "-q", _WAIT], env=env)
-            _fetch([*sudo(), "apt-get", "install", "-y", "-q", _WAIT, "--no-install-recommends", *missing], env=env)
+            run([*root, "dpkg", "--configure", "-a"])
+            _fetch(
+                [*root, "apt-get", "update", "-q", _WAIT],
+                [*root, "apt-get", "install", "-y", "-q", _WAIT, "--no-install-recommends", *missing],
+            )
         for service in ("freeradius", "caddy"):
             if service in missing and Path("/run/systemd/system").exists():
                 run([*sudo(), "systemctl", "disable", "--now", service], check=False)
@@ -143,7 +150,8 @@ _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 def odoo_key() -> str:
     """Changes whenever Odoo or an OCA add-on is another version: databases need an update then."""
-    return _digest(json.dumps(VERSIONS["odoo"], sort_keys=True), (paths.REPO / "requirements" / "oca.txt").read_text())
+    oca = (paths.REPO / "requirements" / "oca.txt").read_text()
+    return _digest(json.dumps(VERSIONS["odoo"], sort_keys=True), oca)
 
 
 def _odoo() -> None:
@@ -156,15 +164,14 @@ def _odoo() -> None:
         (work / folder).mkdir(parents=True, exist_ok=True)
     (work / "sources.list").write_text(
         "".join(
-            f"deb [signed-by={_KEYRING}] {_MIRROR} {suite} main\n"
-            for suite in ("bookworm", pinned["suite"])
+            f"deb [signed-by={_KEYRING}] {_MIRROR} {suite} main\n" for suite in ("bookworm", pinned["suite"])
         )
     )
     (work / "apt.conf").write_text(_APT_CONF.format(lists=work))
     env = {**os.environ, "APT_CONFIG": str(work / "apt.conf")}
     _room(3)
     step("Downloading Odoo 19 (123 MB) and the fonts it links to")
-    _fetch(["apt-get", "update", "-q"], env=env)
+    _fetch(["apt-get", "update", "-q", "-oAPT::Update::Error-Mode=any"], env=env)
     debs = work / "debs"
     odoo_deb = _download(pinned["package"], pinned["version"], debs, env)
     if odoo_deb.name.split("_")[1] == pinned["version"]:
@@ -221,7 +228,7 @@ def _python() -> None:
         return
     step("Installing Python dependencies")
     _room(1)
-    if run([paths.PYTHON, "-m", "pip", "--version"], check=False).returncode if paths.PYTHON.exists() else True:
+    if not paths.PYTHON.exists() or run([paths.PYTHON, "-m", "pip", "--version"], check=False).returncode:
         system_python = shutil.which("python3.11") or "python3"
         run([system_python, "-m", "venv", "--clear", paths.VENV])
     pip = [paths.PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check"]

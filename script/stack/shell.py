@@ -95,7 +95,9 @@ def _die_with_parent(sig: signal.Signals):
     return lambda: prctl(pr_set_pdeathsig, sig)
 
 
-def spawn(args, *, log: Path, user: str | None = None, death_signal=signal.SIGTERM, **kwargs) -> subprocess.Popen:
+def spawn(
+    args, *, log: Path, user: str | None = None, death_signal=signal.SIGTERM, **kwargs
+) -> subprocess.Popen:
     """Start a service: own process group, output to ``log``, ended when we die, as ``user``."""
     if user:
         entry = pwd.getpwnam(user)
