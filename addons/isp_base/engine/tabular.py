@@ -106,7 +106,10 @@ REASONS = {
     "managed_here": _("This is managed here now (%(current)s); what the file says is left out."),
     "balance_managed": _("The opening balance is booked already; what the file says is left out."),
     "subscription_unclear": _("This customer has several subscriptions and none has this user name."),
+    "states_missing": _("The states of the country are not known here; they are kept in the notes."),
+    "names_missing": _("Arabic is not installed here: Arabic names are left out. Import again when it is."),
     "not_stored": _("The line could not be stored: %(detail)s"),
+    "remark": _("%(text)s"),
 }
 
 
@@ -217,6 +220,23 @@ class Table:
     # line -> fields as they stand in the file, also of lines refused for their form
     originals: dict[int, list[str]] = field(default_factory=dict, repr=False)
 
+    def fields_of(self, line: int, *, secrets: bool = False) -> list[str]:
+        """The fields of a line to show to a person: as they stand, secrets masked.
+
+        Where the form of the line is broken nobody knows which field is the secret: nothing is shown.
+        """
+        values = self.originals.get(line, [])
+        if secrets or not self.layout.secret:
+            return values
+        if len(values) < len(self.header):
+            return []
+        if any(map(clean, values[len(self.header) :])):
+            return []
+        return [
+            MASK if value and name in self.layout.secret else value
+            for name, value in zip(self.header, values, strict=False)
+        ]
+
 
 # --- text ---------------------------------------------------------------------------------------
 
@@ -302,19 +322,19 @@ def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
         number, line = index + 1, lines[index]
         if len(line) > MAX_LINE_CHARS:
             index += 1
-            yield number, [], "line_too_long"
+            yield number, [line[:MAX_LINE_CHARS].rstrip("\r\n")], "line_too_long"
             continue
         try:
             if '"' not in line:
                 used, fields = 1, line.rstrip("\r\n").split(delimiter)
             else:
-                window = islice(lines, index, min(index + MAX_RECORD_LINES, len(lines)))
+                window = lines[index : index + MAX_RECORD_LINES]
                 reader = csv.reader(window, delimiter=delimiter, strict=True)
                 fields = next(reader)
                 used = reader.line_num
         except (csv.Error, StopIteration):
             index += 1
-            yield number, [], "quote_broken"
+            yield number, [line.rstrip("\r\n")], "quote_broken"
             continue
         index += used
         yield number, fields, ""
@@ -339,7 +359,7 @@ def _header(text: str, layouts: Iterable[Layout]) -> tuple[Layout, list[str], st
     rank, layout, names, delimiter, code = best
     if code == "quote_broken":
         raise FileError("header_broken", detail=REASONS[code].rstrip("."))
-    if rank[0] < 2:
+    if rank[0] < 2 and rank[1] < 0.5:
         found = _shorten(name for name in names if name)
         raise FileError("columns_unknown", kinds=", ".join(each.kind for each in layouts), found=found or "–")
     return layout, names, delimiter
@@ -458,12 +478,15 @@ def read_table(data: bytes, layouts: tuple[Layout, ...]) -> Table:
         raise FileError("file_no_rows")
     table = Table(layout, names, delimiter, [], problems, len(records))
     known = [(position, name) for position, name in enumerate(names) if name in layout.columns]
+    returned = REASON_COLUMNS[0] in names
     for line, fields, code in records:
         table.originals[line] = fields
         problem = _problem_of_form(line, fields, code, len(names))
         if problem:
             problems.append(problem)
             continue
+        if returned:
+            fields = [_bare(value) for value in fields]
         row = Row(line, {name: clean(fields[position]) for position, name in known}, fields)
         found = list(_problems_of_cells(row, layout))
         if found:
@@ -492,6 +515,11 @@ def _problems_of_cells(row: Row, layout: Layout) -> Iterator[Problem]:
         limit = layout.limits.get(name, layout.limit)
         if len(value) > limit:
             yield Problem(row.line, name, row.shown(name, layout)[:60], "too_long", {"limit": limit})
+
+
+def _bare(value: str) -> str:
+    """Without the apostrophe :func:`write_csv` put in front."""
+    return value[1:] if value[:1] == "'" and is_formula(value[1:]) else value
 
 
 def write_csv(rows: Iterable[Iterable[str]], delimiter: str = ",") -> bytes:
