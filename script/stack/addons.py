@@ -30,11 +30,11 @@ def bring_up_to_date(instance: Instance, database: str, *options: str) -> bool:
 
     :return: whether anything had to be done.
     """
-    stamp = instance.odoo.dir / f"{database}.addons.json"
+    stamp_file = stamp(instance, database)
     now = {name: _fingerprint(paths.ADDONS / name) for name in names()}
     now["base"] = packages.odoo_key()
     installed = _installed(instance, database)
-    known = json.loads(stamp.read_text()) if installed and stamp.exists() else {}
+    known = json.loads(stamp_file.read_text()) if installed and stamp_file.exists() else {}
     new = [name for name in now if name not in installed]
     changed = [name for name in now if name in installed and known.get(name) != now[name]]
     if not (new or changed):
@@ -42,15 +42,19 @@ def bring_up_to_date(instance: Instance, database: str, *options: str) -> bool:
     step(f"{_plural(new, 'Installing')}{_plural(changed, 'Updating')}into database {database}")
     if known:
         # Until the end they count as unknown: a cut-off update is done again.
-        write_private(stamp, json.dumps({k: v for k, v in known.items() if k not in changed}))
+        write_private(stamp_file, json.dumps({k: v for k, v in known.items() if k not in changed}))
     arguments = ["-d", database, *_OFFLINE, *options]
     arguments += ["-i", ",".join(new)] if new else []
     arguments += ["-u", ",".join(changed)] if changed else []
     log = instance.odoo.dir / "install.log"
     log.unlink(missing_ok=True)
     instance.odoo.run_shown(*arguments, log=log, show=_progress())
-    write_private(stamp, json.dumps(now))
+    write_private(stamp_file, json.dumps(now))
     return True
+
+
+def stamp(instance: Instance, database: str) -> Path:
+    return instance.odoo.dir / f"{database}.addons.json"
 
 
 def _plural(items: list[str], verb: str) -> str:

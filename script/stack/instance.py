@@ -43,9 +43,13 @@ class Instance:
     def url(self) -> str:
         return f"http://localhost:{self.ports['http']}"
 
+    def services(self) -> list[tuple[str, object]]:
+        """In the order they start; each has ``start``, ``stop``, ``process`` and ``log``."""
+        return [("PostgreSQL", self.postgres), ("Odoo", self.odoo), ("Caddy", self.proxy)]
+
     def stop(self) -> None:
         """Stop what this process started, users' side first."""
-        for service in (self.proxy, self.odoo, self.postgres):
+        for _name, service in reversed(self.services()):
             service.stop()
 
     def _load_secrets(self) -> dict[str, str]:
@@ -90,17 +94,17 @@ class RunLock:
 
     def __init__(self, name: str, command: str):
         """:raises Busy: another command has it; its message says which."""
-        folder = paths.run_dir(name)
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = paths.run_dir(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.command = command
-        self.file = (folder / "lock").open("a+")
+        self.file = (self.folder / "lock").open("a+")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self.file.seek(0)
             raise Busy(json.loads(self.file.read() or "{}")) from None
         self.note()
-        end_leftovers(folder)
+        end_leftovers(self.folder)
 
     def note(self, **facts) -> None:
         """What the next caller is told: the address, for example."""

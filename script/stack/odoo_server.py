@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from . import config, packages, paths
-from .shell import kill_group, private_dir, run, run_shown, spawn, stop, wait_for, write_private
+from .shell import kill_group, port_free, private_dir, run, run_shown, spawn, stop, wait_for, write_private
 
 
 class Odoo:
@@ -52,7 +52,7 @@ class Odoo:
 
     def run_shown(self, *args, log: Path, show, **kwargs) -> None:
         """Like ``run`` for long commands: ``show(line)`` picks what is reported as progress."""
-        run_shown(self.command(*args), log=log, show=show, env=packages.environment(), **kwargs)
+        run_shown(self.command(*args), log=log, show=show, **{"env": packages.environment(), **kwargs})
 
     def start(self, *extra) -> None:
         self.process = spawn(
@@ -60,7 +60,10 @@ class Odoo:
             log=self.dir / "odoo.out",
             env=packages.environment(),
         )
-        wait_for(self.ready, 120, f"Odoo (log: {self.log})", self.process)
+        what = f"Odoo (log: {self.log})"
+        wait_for(self.ready, 120, what, self.process)
+        if self.workers:  # the websocket's process starts after the others
+            wait_for(lambda: not port_free(self.ports["gevent"]), 60, what, self.process)
 
     def ready(self) -> bool:
         url = f"http://127.0.0.1:{self.ports['odoo']}/web/health"

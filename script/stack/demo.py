@@ -1,0 +1,105 @@
+"""The demo ISP "Juba Net": its database, its people and what the terminal says about them."""
+
+import json
+import shutil
+
+from . import addons, packages, paths
+from .instance import Instance
+from .shell import step, write_private
+
+DATABASE = "isp"
+#: Built under this name and renamed when complete: what was cut off is thrown away.
+BUILDING = "isp_building"
+LOADER = paths.REPO / "demo" / "juba_net" / "load.py"
+
+#: The five roles. Passwords are for show: the demo answers on this machine only.
+USERS = [
+    {
+        "role": "Administrator",
+        "name": "Achol Deng",
+        "login": "admin@jubanet.example",
+        "password": "admin-juba",
+        "group": "isp_base.group_isp_administrator",
+    },
+    {
+        "role": "Billing manager",
+        "name": "Peter Lado",
+        "login": "billing@jubanet.example",
+        "password": "billing-juba",
+        "group": "isp_base.group_isp_billing_manager",
+    },
+    {
+        "role": "Customer service",
+        "name": "منى عبد الله",
+        "login": "care@jubanet.example",
+        "password": "care-juba",
+        "group": "isp_base.group_isp_customer_service",
+        "lang": "ar_001",
+    },
+    {
+        "role": "Technician",
+        "name": "James Wani",
+        "login": "tech@jubanet.example",
+        "password": "tech-juba",
+        "group": "isp_base.group_isp_technician",
+    },
+    {
+        "role": "Customer (portal)",
+        "login": "customer@jubanet.example",
+        "password": "customer-juba",
+        "group": "base.group_portal",
+    },
+]
+
+
+def prepare(instance: Instance) -> None:
+    """Make the demo's database, or bring it up to date with the add-ons on disk."""
+    if DATABASE not in instance.postgres.databases():
+        _build(instance)
+    elif addons.bring_up_to_date(instance, DATABASE):
+        _load(instance, DATABASE)
+    url = instance.url.replace("'", "")
+    instance.postgres.psql(
+        f"UPDATE ir_config_parameter SET value = '{url}' WHERE key = 'web.base.url' AND value <> '{url}'",
+        database=DATABASE,
+    )
+
+
+def _build(instance: Instance) -> None:
+    instance.postgres.drop_database(BUILDING)
+    filestore = instance.odoo.dir / "data" / "filestore"
+    for name in (BUILDING, DATABASE):
+        shutil.rmtree(filestore / name, ignore_errors=True)
+    addons.bring_up_to_date(instance, BUILDING, "--load-language=en_US,ar_001")
+    _load(instance, BUILDING)
+    if (filestore / BUILDING).exists():
+        (filestore / BUILDING).rename(filestore / DATABASE)
+    addons.stamp(instance, BUILDING).rename(addons.stamp(instance, DATABASE))
+    instance.postgres.psql(f'ALTER DATABASE "{BUILDING}" RENAME TO "{DATABASE}"')
+
+
+def _load(instance: Instance, database: str) -> None:
+    """Run the loader inside Odoo; it may run again on what it made."""
+    step("Loading Juba Net")
+    env = {**packages.environment(), "ISP_DEMO_USERS": json.dumps(USERS)}
+    env["ISP_DEMO_RADIUS_PORT"] = str(instance.ports["radius_auth"])
+    secret_file = write_private(instance.dir / "router_secret", instance.secrets["isp_radius"])
+    env["ISP_DEMO_ROUTER_SECRET"] = secret_file.read_text()
+    log = instance.odoo.dir / "load.log"
+    log.unlink(missing_ok=True)
+    command = ("shell", "-d", database, "--no-http", "--workers=0", "--max-cron-threads=0")
+    with LOADER.open() as script:
+        instance.odoo.run_shown(*command, log=log, show=_progress, env=env, stdin=script)
+
+
+def _progress(line: str) -> str | None:
+    return f"  {line[3:].strip()}" if line.startswith("## ") else None
+
+
+def logins() -> str:
+    rows = [(u["role"], u["login"], u["password"]) for u in USERS]
+    return "\n".join(f"  {role:18} {login:28} {password}" for role, login, password in rows)
+
+
+def welcome(instance: Instance) -> str:
+    return f"Juba Net is open at  {instance.url}\n\n{logins()}"
