@@ -24,4 +24,8 @@
         "views/res_partner_views.xml",
         "views/menus.xml",
     ],
+    "assets": {
+        # Debian's package of Odoo lacks this file; video calls load it by themselves where it exists.
+        "web.assets_backend": [("remove", "mail/static/lib/selfie_segmentation/selfie_segmentation.js")],
+    },
 }
