@@ -1,0 +1,28 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+{
+    "name": "ISP: billing",
+    "summary": "Every period billed exactly once, invoices, cash, suspension of who does not pay",
+    "version": "19.0.1.0.0",
+    "development_status": "Alpha",
+    "category": "Services/ISP",
+    "author": "Juba Net contributors",
+    "website": "https://github.com/jubanet/isp",
+    "license": "AGPL-3",
+    "depends": ["isp_base", "account"],
+    "data": [
+        "security/isp_billing_groups.xml",
+        "security/ir.model.access.csv",
+        "security/isp_billing_rules.xml",
+        "data/ir_sequence_data.xml",
+        "data/ir_cron_data.xml",
+        "wizards/isp_cash_payment_views.xml",
+        "views/isp_period_views.xml",
+        "views/isp_billing_run_views.xml",
+        "views/isp_subscription_views.xml",
+        "views/account_move_views.xml",
+        "views/res_partner_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/menus.xml",
+    ],
+    "pre_init_hook": "pre_init_hook",
+}

@@ -1,0 +1,1 @@
+"""Pure arithmetic of billing: no Odoo, no clock, no database."""

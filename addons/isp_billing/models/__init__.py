@@ -1,0 +1,12 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from . import account_move
+from . import account_move_line
+from . import account_payment
+from . import isp_billing_error
+from . import isp_billing_run
+from . import isp_period
+from . import isp_plan
+from . import isp_subscription
+from . import res_company
+from . import res_config_settings
+from . import res_partner

@@ -1,0 +1,16 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import fields, models
+
+
+class AccountPayment(models.Model):
+    _inherit = "account.payment"
+
+    isp_uuid = fields.Char(readonly=True, copy=False, help="Made by the form that took the money: the same form twice is one payment.")
+
+    _isp_uuid_unique = models.UniqueIndex("(isp_uuid) WHERE isp_uuid IS NOT NULL", "This payment is booked already.")
+
+    def action_post(self):
+        """Override of `account`: money that pays no invoice yet counts for the customer at once."""
+        result = super().action_post()
+        self.filtered(lambda p: p.partner_type == "customer" and p.payment_type == "inbound").partner_id._isp_on_settled()
+        return result

@@ -1,0 +1,119 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+KINDS = [
+    ("recurring", "Period"),
+    ("proration", "Part of a period"),
+    ("usage", "Usage"),
+    ("setup", "Set-up"),
+    ("adjustment", "Adjustment"),
+]
+#: The two links that billing adds to a row afterwards; nothing else of it ever changes.
+_LINKS = {"move_line_id", "move_id"}
+
+
+class IspPeriod(models.Model):
+    """The billing ledger: one row for each thing charged, rated once, invoiced once, never edited.
+
+    Idempotency key: (subscription, kind, first day, source), UNIQUE in the database. ``source``
+    is what caused the row: "plan" for the plan's own periods, else a text that names the cause
+    ("resume/<event>", "addon/<id>", …). Amounts are without taxes, in the company's currency, rounded
+    to its smallest coin. Dates are calendar days of the company, both inclusive.
+    """
+
+    _name = "isp.period"
+    _description = "Billed period"
+    _order = "date_start desc, id desc"
+    _rec_name = "label"
+
+    subscription_id = fields.Many2one("isp.subscription", required=True, readonly=True, ondelete="restrict", index=True)
+    kind = fields.Selection(KINDS, required=True, readonly=True)
+    date_start = fields.Date(string="From", required=True, readonly=True)
+    date_end = fields.Date(string="To", required=True, readonly=True)
+    source = fields.Char(required=True, readonly=True, default="plan")
+    plan_id = fields.Many2one("isp.plan", required=True, readonly=True, ondelete="restrict")
+    partner_id = fields.Many2one("res.partner", string="Customer", required=True, readonly=True, ondelete="restrict", index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
+    currency_id = fields.Many2one("res.currency", required=True, readonly=True)
+    price = fields.Monetary(string="Price of a full period", readonly=True, help="As it was on the day of rating.")
+    days = fields.Integer(readonly=True)
+    full_days = fields.Integer(readonly=True)
+    amount = fields.Monetary(required=True, readonly=True, help="Without taxes.")
+    label = fields.Char(compute="_compute_label")
+    run_id = fields.Many2one("isp.billing.run", string="Billing run", readonly=True, ondelete="set null", index="btree_not_null")
+    move_line_id = fields.Many2one("account.move.line", string="Invoice line", readonly=True, ondelete="set null")
+    move_id = fields.Many2one("account.move", string="Invoice", readonly=True, ondelete="set null", index="btree_not_null")
+    state = fields.Selection(
+        [("rated", "To invoice"), ("invoiced", "Invoiced")], compute="_compute_state", search="_search_state"
+    )
+
+    _charged_once = models.Constraint(
+        "UNIQUE(subscription_id, kind, date_start, source)", "This period of the subscription is in the ledger already."
+    )
+    _no_overlap = models.Constraint(
+        "EXCLUDE USING gist (subscription_id WITH =, daterange(date_start, date_end, '[]') WITH &&)"
+        " WHERE (source = 'plan' AND kind IN ('recurring', 'proration'))",
+        "Two periods of one subscription overlap.",
+    )
+    _dates_in_order = models.Constraint("CHECK(date_start <= date_end)", "A period ends after it starts.")
+    _invoiced_once = models.UniqueIndex("(move_line_id) WHERE move_line_id IS NOT NULL")
+    _to_invoice_index = models.Index("(company_id, partner_id) WHERE move_line_id IS NULL")
+
+    @api.depends("subscription_id", "plan_id", "date_start", "date_end")
+    @api.depends_context("lang")
+    def _compute_label(self):
+        for period in self:
+            period.label = f"{period.subscription_id.name} · {period.date_start} – {period.date_end}"
+
+    @api.depends("move_line_id")
+    def _compute_state(self):
+        for period in self:
+            period.state = "invoiced" if period.move_line_id else "rated"
+
+    def _search_state(self, operator, value):
+        if operator != "in":
+            return NotImplemented
+        wanted = set(value)
+        if wanted >= {"rated", "invoiced"}:
+            return fields.Domain.TRUE
+        if "invoiced" in wanted:
+            return fields.Domain("move_line_id", "!=", False)
+        return fields.Domain("move_line_id", "=", False) if "rated" in wanted else fields.Domain.FALSE
+
+    def write(self, vals):
+        if not vals.keys() <= _LINKS:
+            raise UserError(self.env._("A billed period is never edited. Correct it by an adjustment."))
+        return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_never(self):
+        raise UserError(self.env._("A billed period is never deleted. Correct it by an adjustment."))
+
+    # === Invoicing ===
+
+    def _prepare_invoice_line_vals(self):
+        """:return: values of the invoice line that charges this row, in the customer's language."""
+        self.ensure_one()
+        plan = self.plan_id.with_context(lang=self.partner_id.lang)
+        return {
+            "isp_period_id": self.id,
+            "product_id": plan.product_id.id,
+            "name": self._invoice_line_name(plan),
+            "quantity": 1,
+            "price_unit": self.amount,
+        }
+
+    def _invoice_line_name(self, plan):
+        env = plan.env
+        start, end = (fields.Date.to_string(day) for day in (self.date_start, self.date_end))
+        if self.kind == "proration":
+            return env._(
+                "%(plan)s, %(start)s to %(end)s (%(days)s of %(full)s days)",
+                plan=plan.name,
+                start=start,
+                end=end,
+                days=self.days,
+                full=self.full_days,
+            )
+        return env._("%(plan)s, %(start)s to %(end)s", plan=plan.name, start=start, end=end)

@@ -1,0 +1,281 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from ..engine import periods as engine
+
+#: Suspensions that a payment lifts; those by staff, regulator or for fraud stay.
+MONEY_REASONS = ("overdue", "import")
+
+
+class IspSubscription(models.Model):
+    _inherit = "isp.subscription"
+
+    billing_from = fields.Date(
+        copy=False,
+        tracking=True,
+        help="First day charged since the subscription last went into service.",
+    )
+    next_bill_date = fields.Date(
+        compute="_compute_next_bill_date",
+        store=True,
+        index=True,
+        help="Day on which the next period of the plan may be billed; empty when nothing is to be billed.",
+    )
+    period_ids = fields.One2many("isp.period", "subscription_id", readonly=True)
+    balance = fields.Monetary(compute="_compute_balance", help="What the customer owes in all; below zero: credit.")
+    overdue = fields.Monetary(compute="_compute_balance", help="What should have been paid by now.")
+    invoice_ids = fields.Many2many("account.move", compute="_compute_invoice_ids", string="Last invoices")
+    invoice_count = fields.Integer(compute="_compute_invoice_ids")
+    # Written by every payment, so that a suspension decided on older data fails and is decided anew.
+    settled_at = fields.Datetime(readonly=True, copy=False)
+
+    # === Computes ===
+
+    @api.depends(
+        "state",
+        "billing_from",
+        "anchor_day",
+        "plan_id.billing_mode",
+        "plan_id.billing_timing",
+        "plan_id.period_unit",
+        "plan_id.period_count",
+        "period_ids",
+    )
+    def _compute_next_bill_date(self):
+        billed = self._last_billed_days()
+        for subscription in self:
+            if subscription._is_billable():
+                subscription.next_bill_date = engine.next_due(
+                    **subscription._prepare_grid(), after=billed.get(subscription.id)
+                )
+            else:
+                subscription.next_bill_date = False
+
+    @api.depends_context("uid")
+    def _compute_balance(self):
+        dues = self.partner_id.commercial_partner_id._isp_dues()
+        for subscription in self:
+            due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
+            subscription.balance = due.balance if due else 0
+            subscription.overdue = due.overdue if due else 0
+
+    def _compute_invoice_ids(self):
+        moves = self.env["isp.period"]._read_group(
+            [("subscription_id", "in", self.ids), ("move_id", "!=", False)], ["subscription_id"], ["move_id:recordset"]
+        )
+        by_subscription = {subscription.id: invoices for subscription, invoices in moves}
+        for subscription in self:
+            invoices = by_subscription.get(subscription.id, self.env["account.move"])
+            subscription.invoice_count = len(invoices)
+            subscription.invoice_ids = invoices.sorted("id", reverse=True)[:6]
+
+    # === Actions ===
+
+    def action_view_invoices(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("account.action_move_out_invoice_type")
+        moves = self.env["isp.period"]._read_group(
+            [("subscription_id", "=", self.id), ("move_id", "!=", False)], [], ["move_id:array_agg"]
+        )
+        return {**action, "domain": [("id", "in", moves[0][0] or [])], "context": {"create": False}}
+
+    def action_take_payment(self):
+        self.ensure_one()
+        return self.partner_id.commercial_partner_id.action_isp_take_payment()
+
+    # === Life ===
+
+    def _on_state_changed(self, events):
+        super()._on_state_changed(events)
+        for event in events.filtered(lambda e: e.state_to == "active" and e.reason != "import"):
+            event.subscription_id.sudo()._start_billing()
+
+    def _start_billing(self):
+        """Charge from today on, or from the day after what is already billed.
+
+        Days without service between suspension and return are thereby never billed.
+        """
+        for subscription in self:
+            today = subscription.company_id._isp_today()
+            billed = subscription._last_billed_days().get(subscription.id)
+            subscription.billing_from = max(today, billed + timedelta(days=1)) if billed else today
+
+    # === Rating ===
+
+    @api.model
+    def _domain_to_rate(self, company, date):
+        """Subscriptions of ``company`` with at least one period to bill on ``date``."""
+        return Domain("company_id", "=", company.id) & Domain("next_bill_date", "<=", date)
+
+    def _is_billable(self):
+        self.ensure_one()
+        return self.state == "active" and self.billing_mode == "postpaid" and bool(self.billing_from)
+
+    def _prepare_grid(self):
+        """:return: the arguments of engine.periods that describe this subscription's calendar"""
+        self.ensure_one()
+        plan = self.plan_id
+        return {
+            "billing_from": self.billing_from,
+            "unit": plan.period_unit,
+            "count": plan.period_count,
+            "anchor_day": self.anchor_day,
+            "timing": plan.billing_timing,
+        }
+
+    def _last_billed_days(self):
+        """:return: {subscription id: last day billed for its plan}"""
+        rows = self.env["isp.period"]._read_group(
+            [("subscription_id", "in", self.ids), ("source", "=", "plan"), ("kind", "in", ("recurring", "proration"))],
+            ["subscription_id"],
+            ["date_end:max"],
+        )
+        return {subscription.id: day for subscription, day in rows}
+
+    def _rate(self, date, run=None):
+        """Write the periods that may be billed on ``date`` into the ledger: all that were missed too.
+
+        :param date: calendar day of the company
+        :param run: ``isp.billing.run`` that does it, for its figures
+        :return: the new ``isp.period`` rows
+
+        Idempotent: what stands in the ledger is not made again, and the unique key refuses it if
+        two runs meet. Transaction: the caller's; rows of the subscriptions are locked.
+        """
+        self._lock_rows()
+        billed = self._last_billed_days()
+        vals_list = [
+            vals
+            for subscription in self
+            if subscription._is_billable()
+            for vals in subscription._prepare_periods(date, billed.get(subscription.id), run)
+        ]
+        return self.env["isp.period"].create(vals_list)
+
+    def _prepare_periods(self, date, billed_until, run=None):
+        """:return: values of the plan's periods due on ``date`` after day ``billed_until``"""
+        self.ensure_one()
+        plan, currency = self.plan_id, self.currency_id
+        price = currency.round(plan.list_price)
+        return [
+            {
+                "subscription_id": self.id,
+                "kind": "recurring" if period.is_full else "proration",
+                "date_start": period.start,
+                "date_end": period.end,
+                "source": "plan",
+                "plan_id": plan.id,
+                "partner_id": self.partner_id.commercial_partner_id.id,
+                "company_id": self.company_id.id,
+                "currency_id": currency.id,
+                "price": price,
+                "days": period.days,
+                "full_days": period.full_days,
+                "amount": period.share(price, currency.rounding),
+                "run_id": run.id if run else False,
+            }
+            for period in engine.periods(**self._prepare_grid(), until=date, after=billed_until)
+        ]
+
+    # === Suspension and return ===
+
+    @api.model
+    def _cron_suspend_overdue(self):
+        """Suspend who has not paid within the grace days; a batch a transaction.
+
+        Killed or run twice it does nothing twice: a suspended subscription is no candidate.
+        """
+        for company in self.env["res.company"].search([("isp_auto_suspend", "=", True)]):
+            self.with_company(company)._suspend_overdue(company, commit=True)
+
+    @api.model
+    def _suspend_overdue(self, company, date=None, *, commit=False, batch=200):
+        """Suspend the active, unprotected subscriptions of customers overdue beyond the grace.
+
+        :param date: calendar day to decide for; default today in the company's time zone
+        :param commit: commit after each batch (a cron's or a command's work)
+        :return: the subscriptions suspended
+        """
+        date = date or company._isp_today()
+        cutoff = date - timedelta(days=company.isp_grace_days)
+        suspended, last_id = self.browse(), 0
+        while True:
+            candidates = self._overdue_candidates(company, cutoff, last_id, batch)
+            if not candidates:
+                return suspended
+            last_id = candidates[-1].id
+            suspended += candidates._suspend_if_overdue(cutoff)
+            if commit:
+                # A new transaction sees the payments committed meanwhile.
+                self.env["ir.cron"]._commit_progress(len(candidates))
+                self.env.invalidate_all()
+
+    @api.model
+    def _overdue_candidates(self, company, cutoff, last_id, limit):
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT s.id
+                  FROM isp_subscription s
+                  JOIN res_partner p ON p.id = s.partner_id
+                 WHERE s.company_id = %(company)s AND s.state = 'active' AND NOT COALESCE(s.protected, FALSE)
+                   AND s.id > %(last_id)s
+                   AND EXISTS (SELECT 1
+                                 FROM account_move_line l
+                                 JOIN account_account a ON a.id = l.account_id
+                                WHERE l.partner_id = p.commercial_partner_id AND l.company_id = s.company_id
+                                  AND l.parent_state = 'posted' AND a.account_type = 'asset_receivable'
+                                  AND l.amount_residual > 0 AND COALESCE(l.date_maturity, l.date) < %(cutoff)s)
+                 ORDER BY s.id
+                 LIMIT %(limit)s
+                """,
+                company=company.id,
+                last_id=last_id,
+                cutoff=cutoff,
+                limit=limit,
+            )
+        )
+        return self.browse(row[0] for row in rows)
+
+    def _suspend_if_overdue(self, cutoff):
+        """Decide under the row lock, on balances read after it was taken."""
+        locked = self.try_lock_for_update()
+        locked.invalidate_recordset()
+        dues = locked.partner_id.commercial_partner_id._isp_dues(cutoff)
+        suspended = self.browse()
+        for subscription in locked.filtered(lambda s: s.state == "active" and not s.protected):
+            due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
+            if due and due.overdue > 0:
+                subscription._set_state("suspended", "overdue", subscription._overdue_note(due))
+                suspended += subscription
+        return suspended
+
+    def _overdue_note(self, due):
+        return self.env._(
+            "%(amount)s overdue since %(day)s",
+            amount=self.currency_id.format(due.overdue),
+            day=fields.Date.to_string(due.oldest),
+        )
+
+    def _restore_if_clear(self):
+        """Put back into service what was cut for money and owes nothing overdue any more.
+
+        Called in the transaction of the payment; marks every line so that a suspension decided at
+        the same moment on older balances fails and is decided anew.
+        """
+        lines = self.filtered(lambda s: s.state in ("active", "suspended"))
+        if not lines:
+            return
+        lines._lock_rows()
+        lines.write({"settled_at": fields.Datetime.now()})
+        dues = lines.partner_id.commercial_partner_id._isp_dues()
+        for subscription in lines.filtered(lambda s: s.state == "suspended"):
+            last = subscription.event_ids.sorted("id")[-1:]
+            due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
+            if last.reason in MONEY_REASONS and not (due and due.overdue > 0):
+                subscription._set_state("active", "payment")

@@ -1,0 +1,97 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from collections import namedtuple
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+#: What a customer owes one company: in all, beyond the day asked for, and since when.
+Due = namedtuple("Due", "balance overdue oldest")
+
+
+class ResPartner(models.Model):
+    _inherit = "res.partner"
+
+    isp_balance = fields.Monetary(
+        compute="_compute_isp_balance",
+        string="Balance",
+        help="What the customer owes; below zero: credit.",
+        groups="isp_base.group_isp_customer_service",
+    )
+
+    def _compute_isp_balance(self):
+        dues = self.commercial_partner_id._isp_dues()
+        for partner in self:
+            due = dues.get((partner.commercial_partner_id.id, self.env.company.id))
+            partner.isp_balance = due.balance if due else 0
+
+    def _isp_dues(self, cutoff=None):
+        """What these commercial partners owe, from the posted receivable lines.
+
+        :param cutoff: lines due before this day count as overdue; default today of each company
+        :return: {(partner id, company id): Due}, amounts in the company's currency. Credit
+            that is not yet applied to an invoice is taken off what is overdue.
+        """
+        if not self.ids:
+            return {}
+        self.env["account.move.line"].flush_model()
+        self.env["account.move"].flush_model(["state"])
+        today = cutoff or self.env.company._isp_today()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT l.partner_id, l.company_id,
+                       SUM(l.amount_residual),
+                       SUM(l.amount_residual) FILTER (WHERE l.amount_residual < 0 OR COALESCE(l.date_maturity, l.date) < %(day)s),
+                       MIN(COALESCE(l.date_maturity, l.date)) FILTER (WHERE l.amount_residual > 0)
+                  FROM account_move_line l
+                  JOIN account_account a ON a.id = l.account_id
+                 WHERE l.partner_id = ANY(%(partners)s) AND l.parent_state = 'posted'
+                   AND a.account_type = 'asset_receivable' AND l.amount_residual <> 0
+                 GROUP BY l.partner_id, l.company_id
+                """,
+                day=today,
+                partners=self.ids,
+            )
+        )
+        return {
+            (partner, company): Due(float(balance), max(float(overdue or 0), 0.0), oldest)
+            for partner, company, balance, overdue, oldest in rows
+        }
+
+    def _isp_on_settled(self):
+        """Money came in or a debt was cleared: look at the services of these customers."""
+        customers = self.commercial_partner_id
+        if customers:
+            self.env["isp.subscription"].sudo().search([("partner_id", "child_of", customers.ids)])._restore_if_clear()
+
+    def _isp_apply_credit(self, company):
+        """Set open credit against open debt, oldest debt first. Applying again changes nothing."""
+        for partner in self.commercial_partner_id:
+            lines = self.env["account.move.line"].search(
+                partner._isp_open_lines_domain(company), order="date_maturity, date, id"
+            )
+            for account in lines.account_id:
+                of_account = lines.filtered(lambda line, account=account: line.account_id == account)
+                if {line.amount_residual > 0 for line in of_account} == {True, False}:
+                    of_account.reconcile()
+
+    def _isp_open_lines_domain(self, company):
+        return [
+            ("partner_id", "in", self.ids),
+            ("company_id", "=", company.id),
+            ("parent_state", "=", "posted"),
+            ("account_id.account_type", "=", "asset_receivable"),
+            ("reconciled", "=", False),
+            ("amount_residual", "!=", 0),
+        ]
+
+    def action_isp_take_payment(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Take a payment"),
+            "res_model": "isp.cash.payment",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_partner_id": self.commercial_partner_id.id},
+        }

@@ -1,0 +1,4 @@
+from . import test_billing_run
+from . import test_engine
+from . import test_payment
+from . import test_suspension
