@@ -1,0 +1,61 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""Speeds in the words of MikroTik: the value of ``Mikrotik-Rate-Limit``.
+
+Grammar: ``rx[/tx] [rx-burst/tx-burst [rx-threshold/tx-threshold [rx-time/tx-time …]]]``. The router names the directions
+from its own side: *rx* is what it receives, the customer's **upload**; *tx* is the customer's **download**. ``k`` is 1,000.
+"""
+
+#: Seconds over which RouterOS takes the average that decides whether a burst may go on.
+BURST_TIME = 8
+
+
+def rate_limit(down_kbps: int, up_kbps: int, burst_down_kbps: int = 0) -> str:
+    """The rate string of a plan; "" when nothing limits it (the attribute is then left out).
+
+    :param down_kbps: customer's download in kbit/s, 0 for no limit
+    :param up_kbps: customer's upload in kbit/s, 0 for no limit
+    :param burst_down_kbps: download while a burst lasts, 0 for no burst. Upload bursts in the same proportion.
+
+    Upload first:
+
+    >>> rate_limit(down_kbps=2048, up_kbps=1024)
+    '1024k/2048k'
+    >>> rate_limit(20480, 20480)
+    '20480k/20480k'
+
+    A burst is allowed while the average of the last 8 seconds is below the plan's rate:
+
+    >>> rate_limit(2048, 1024, burst_down_kbps=4096)
+    '1024k/2048k 2048k/4096k 1024k/2048k 8/8'
+
+    A burst that is not faster than the plan is none:
+
+    >>> rate_limit(5120, 2048, burst_down_kbps=5120)
+    '2048k/5120k'
+
+    Unlimited is no string at all. With a limit in one direction only, the other one is set so high that it never
+    limits: the meaning of 0 in this attribute is not documented.
+
+    >>> rate_limit(0, 0)
+    ''
+    >>> rate_limit(2048, 0)
+    '10000000k/2048k'
+    >>> rate_limit(0, 512, burst_down_kbps=4096)
+    '512k/10000000k'
+
+    >>> rate_limit(-1, 5)
+    Traceback (most recent call last):
+    ...
+    ValueError: A speed cannot be negative.
+    """
+    if min(down_kbps, up_kbps, burst_down_kbps) < 0:
+        raise ValueError("A speed cannot be negative.")
+    if not (down_kbps or up_kbps):
+        return ""
+    never = 10_000_000
+    up, down = up_kbps or never, down_kbps or never
+    rate = f"{up}k/{down}k"
+    if not (down_kbps and up_kbps and burst_down_kbps > down_kbps):
+        return rate
+    burst_up = up * burst_down_kbps // down
+    return f"{rate} {burst_up}k/{burst_down_kbps}k {rate} {BURST_TIME}/{BURST_TIME}"

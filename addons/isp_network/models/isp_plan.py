@@ -1,0 +1,29 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import api, fields, models
+
+from ..engine.rate import rate_limit
+
+
+#: Fields of a plan that accesses copy (the rate is joined).
+_COPIED = {"device_limit", "quota_mb", "overage_price_gb", "billing_mode", "period_unit"}
+
+
+class IspPlan(models.Model):
+    _inherit = "isp.plan"
+
+    rate_limit = fields.Char(
+        compute="_compute_rate_limit",
+        store=True,
+        help="What routers are told (Mikrotik-Rate-Limit): customer's upload/download, then bursts. Blank: no limit.",
+    )
+
+    @api.depends("down_kbps", "up_kbps", "burst_down_kbps")
+    def _compute_rate_limit(self):
+        for plan in self:
+            plan.rate_limit = rate_limit(plan.down_kbps, plan.up_kbps, plan.burst_down_kbps)
+
+    def write(self, vals):
+        result = super().write(vals)
+        if _COPIED & vals.keys():
+            self.sudo().subscription_ids.filtered("access_ids")._sync_access()
+        return result

@@ -1,0 +1,23 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import fields, models
+
+from ..fields import BigInteger
+
+
+class IspQuotaCounter(models.Model):
+    """Bytes an access with a quota has used since its cycle began: what authentication reads, one row an access.
+
+    Written by ``radius.acct``. A new cycle or a new purchase (``quota_from``) makes ``since`` old: the row then counts as
+    nothing and the next packet starts it again, without a job at midnight.
+    """
+
+    _name = "isp.quota.counter"
+    _description = "Data used of a quota"
+    _rec_name = "access_id"
+    _log_access = False
+
+    access_id = fields.Many2one("isp.access", required=True, readonly=True, ondelete="cascade")
+    since = fields.Datetime(required=True, readonly=True)
+    bytes = BigInteger(readonly=True)
+
+    _access_unique = models.UniqueIndex("(access_id)")

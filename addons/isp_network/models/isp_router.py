@@ -1,0 +1,212 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import ipaddress
+import logging
+import re
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+from odoo.tools import SQL
+
+from odoo.addons.isp_base.tools.secret import encrypt
+
+from ..drivers import coa
+from .isp_session import ALIVE
+
+_logger = logging.getLogger(__name__)
+
+#: Seconds until the next try after the 1st, 2nd … silence of a router; then the last one again.
+BACK_OFF = (10, 30, 60, 300, 900, 1800, 3600)
+#: About two days of silence: then the tasks are given up and stand in the list as failed.
+MAX_FAILURES = 50
+#: Tasks of one job: a job stays short, the rest follows in the next one.
+BATCH = 500
+_SECRET = re.compile(r"^[!#-&(-\[\]-~]{6,64}$")
+
+
+class IspRouter(models.Model):
+    """A router (RADIUS NAS) of ours.
+
+    The RADIUS secret stands in clear text: FreeRADIUS reads it through ``radius.nas``. The password of the router's
+    API is encrypted. Both are for administrators.
+    """
+
+    _name = "isp.router"
+    _description = "Router"
+    _order = "name"
+
+    name = fields.Char(required=True)
+    active = fields.Boolean(default=True)
+    company_id = fields.Many2one("res.company", default=lambda self: self.env.company, help="Blank: shared by all companies.")
+    nas_ip = fields.Char(string="Address", required=True, help="From here its RADIUS packets come, there CoA goes to.")
+    nas_identifier = fields.Char(string="NAS identifier")
+    radius_secret = fields.Char(string="RADIUS secret", copy=False, groups="isp_base.group_isp_administrator")
+    require_message_auth = fields.Boolean(
+        string="Signed requests only", help="Drop requests without Message-Authenticator. RouterOS 7.15 and later sends it."
+    )
+    coa_port = fields.Integer(string="CoA port", default=3799, required=True)
+    api_port = fields.Integer(string="API port", default=8729)
+    api_user = fields.Char(string="API user", groups="isp_base.group_isp_administrator")
+    api_password = fields.Char(
+        string="API password",
+        compute="_compute_api_password",
+        inverse="_inverse_api_password",
+        groups="isp_base.group_isp_administrator",
+        help="Stored encrypted and never shown again.",
+    )
+    api_password_encrypted = fields.Char(copy=False, groups="base.group_no_one,isp_base.group_isp_administrator")
+    note = fields.Text()
+    failures = fields.Integer(readonly=True, copy=False, help="Times in a row the router did not answer.")
+    last_error = fields.Char(readonly=True, copy=False)
+    next_try = fields.Datetime(readonly=True, copy=False)
+    task_ids = fields.One2many("isp.router.task", "router_id", readonly=True)
+    open_tasks = fields.Integer(string="Not yet applied", compute="_compute_open_tasks")
+    open_sessions = fields.Integer(compute="_compute_sessions")
+    last_seen = fields.Datetime(compute="_compute_sessions", help="Last accounting packet.")
+
+    _nas_ip_unique = models.UniqueIndex("(nas_ip)", "There is a router with this address already.")
+    _port_valid = models.Constraint("CHECK(coa_port BETWEEN 1 AND 65535)", "A port is a number from 1 to 65535.")
+
+    # === Computes ===
+
+    def _compute_api_password(self):
+        self.api_password = False
+
+    def _inverse_api_password(self):
+        for router in self:
+            if router.api_password:
+                router.api_password_encrypted = encrypt(router.api_password)
+
+    @api.depends("task_ids.state")
+    def _compute_open_tasks(self):
+        groups = self.env["isp.router.task"]._read_group(
+            [("router_id", "in", self.ids), ("state", "!=", "done")], ["router_id"], ["__count"]
+        )
+        counts = {router.id: count for router, count in groups}
+        for router in self:
+            router.open_tasks = counts.get(router.id, 0)
+
+    @api.depends("nas_ip")
+    def _compute_sessions(self):
+        """From the index (nas_ip, stopped): open sessions, and the newest packet of open or last ended ones."""
+        self.env["isp.session"].flush_model()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT r.nas_ip, o.open, greatest(o.seen, e.seen)
+                  FROM unnest(%s::text[]) r (nas_ip)
+                  CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE s.updated > %s) AS open, max(s.updated) AS seen
+                       FROM isp_session s WHERE s.nas_ip = r.nas_ip AND s.stopped IS NULL) o
+                  LEFT JOIN LATERAL (SELECT s.updated AS seen FROM isp_session s
+                       WHERE s.nas_ip = r.nas_ip AND s.stopped IS NOT NULL ORDER BY s.stopped DESC LIMIT 1) e ON true
+                """,
+                [router.nas_ip for router in self if router.nas_ip],
+                fields.Datetime.now() - ALIVE,
+            )
+        )
+        found = {row[0]: row[1:] for row in rows}
+        for router in self:
+            router.open_sessions, router.last_seen = found.get(router.nas_ip, (0, False))
+
+    # === Constraints ===
+
+    @api.constrains("nas_ip")
+    def _check_nas_ip(self):
+        for router in self:
+            try:
+                valid = str(ipaddress.ip_address(router.nas_ip)) == router.nas_ip
+            except ValueError:
+                valid = False
+            if not valid:
+                raise ValidationError(self.env._("%(ip)s is not the address of one router.", ip=router.nas_ip))
+
+    @api.constrains("radius_secret")
+    def _check_radius_secret(self):
+        """What stands in FreeRADIUS's configuration file between quotes must not end them."""
+        for router in self.sudo():
+            if router.radius_secret and not _SECRET.match(router.radius_secret):
+                raise ValidationError(
+                    self.env._("A RADIUS secret has 6 to 64 letters, digits or signs; no spaces, quotes or backslash.")
+                )
+
+    # === Actions ===
+
+    def action_view_sessions(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("isp_network.action_isp_session")
+        return {**action, "domain": [("nas_ip", "=", self.nas_ip)]}
+
+    def action_view_tasks(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("isp_network.action_isp_router_task")
+        return {**action, "domain": [("router_id", "=", self.id)]}
+
+    # === Business ===
+
+    def _queue_job(self, seconds=None):
+        """Have the pending tasks of each of these routers applied: at most one waiting job a router.
+
+        :param seconds: not before so many seconds from now
+        Transaction: the job's row is part of the caller's; it starts after the commit.
+        """
+        for router in self.sudo():
+            router.with_delay(
+                channel="root.router",
+                identity_key=f"isp_network.router.{router.id}",
+                eta=seconds,
+                description=self.env._("Apply changes on router %(name)s", name=router.name),
+            )._apply_tasks()
+
+    def _apply_tasks(self):
+        """Job: tell the router what is pending. Safe to run again: a session that is gone answers "not found" (503).
+
+        A silent router ends the round: what was answered is kept, the rest waits for the next job, later each
+        time (BACK_OFF), at most MAX_FAILURES times. The wait is a new job and not a RetryableJobError, which would
+        roll back the answers already written.
+        """
+        self.ensure_one()
+        router = self.sudo()
+        tasks = router.env["isp.router.task"].search(
+            [("router_id", "=", router.id), ("state", "=", "pending")], order="id", limit=BATCH
+        )
+        if not (tasks and router.active):
+            return
+        try:
+            with coa.Client(router.nas_ip, router.coa_port, router.radius_secret or "") as client:
+                for task in tasks:
+                    task._send(client)
+        except coa.UnreachableError as error:
+            router._on_silence(str(error))
+            return
+        router.write({"failures": 0, "last_error": False, "next_try": False})
+        if len(tasks) == BATCH:
+            router._queue_job()
+
+    def _on_silence(self, message):
+        """The router did not answer: try later, or give its tasks up after MAX_FAILURES times."""
+        self.ensure_one()
+        failures = self.failures + 1
+        pending = self.env["isp.router.task"].search([("router_id", "=", self.id), ("state", "=", "pending")])
+        pending.write({"message": message})
+        if failures >= MAX_FAILURES:
+            pending.write({"state": "failed"})
+            self.write({"failures": 0, "last_error": message, "next_try": False})
+            _logger.info("Router %s (%s): %s; %d tasks given up", self.name, self.nas_ip, message, len(pending))
+            return
+        wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
+        self.write(
+            {"failures": failures, "last_error": message, "next_try": fields.Datetime.now() + timedelta(seconds=wait)}
+        )
+        _logger.info("Router %s (%s): %s; next try in %d s", self.name, self.nas_ip, message, wait)
+        self._queue_job(seconds=wait)
+
+    # === Cron ===
+
+    @api.model
+    def _cron_apply_tasks(self):
+        """Every 5 minutes: jobs for routers whose pending tasks lost theirs (idempotent by the job's identity)."""
+        groups = self.env["isp.router.task"]._read_group([("state", "=", "pending")], ["router_id"])
+        now = fields.Datetime.now()
+        for (router,) in groups:
+            if not router.next_try or router.next_try <= now:
+                router._queue_job()

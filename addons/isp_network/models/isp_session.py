@@ -1,0 +1,114 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..fields import BigInteger
+
+#: A session that has been silent for so long is not "online": two interim packets missed, and a minute.
+ALIVE = timedelta(seconds=2 * 330 + 60)
+#: After three missed interim packets we close it; a later packet opens it again.
+STALE = timedelta(seconds=3 * 330)
+
+
+class IspSession(models.Model):
+    """One connection of a user to a router. Rows are written by the database function ``radius.acct`` only."""
+
+    _name = "isp.session"
+    _description = "Session"
+    _order = "started desc, id desc"
+    _rec_name = "user_name"
+    _log_access = False
+
+    session_key = fields.Char(required=True, readonly=True, help="Digest of router, session id and user name.")
+    generation = fields.Integer(required=True, readonly=True, help="Routers begin their ids again after a reboot.")
+    access_id = fields.Many2one("isp.access", readonly=True, ondelete="restrict")
+    subscription_id = fields.Many2one(related="access_id.subscription_id")
+    partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
+    router_id = fields.Many2one("isp.router", readonly=True, ondelete="set null")
+    user_name = fields.Char(readonly=True)
+    session_id = fields.Char(string="Session id", readonly=True)
+    nas_ip = fields.Char(string="Router's address", readonly=True)
+    nas_port = fields.Char(string="Port", readonly=True)
+    framed_ip = fields.Char(string="Address", readonly=True)
+    mac = fields.Char(string="MAC address", readonly=True)
+    called = fields.Char(string="Service", readonly=True)
+    started = fields.Datetime(readonly=True, required=True)
+    updated = fields.Datetime(readonly=True, required=True, help="Last packet, by the server's clock.")
+    last_event = fields.Datetime(readonly=True, required=True, help="Last packet, by the router's clock where it is right.")
+    stopped = fields.Datetime(readonly=True)
+    presumed = fields.Boolean(readonly=True, help="No Stop packet came; we take it that the session is over.")
+    cause = fields.Char(string="Ended because", readonly=True)
+    seconds = BigInteger(string="Duration (s)", readonly=True)
+    bytes_up = BigInteger(string="Upload", readonly=True)
+    bytes_down = BigInteger(string="Download", readonly=True)
+    wrong_clock = fields.Char(string="Router's wrong clock", readonly=True, help="Event-Timestamp as the router sent it.")
+    online = fields.Boolean(compute="_compute_online", search="_search_online")
+
+    _key_unique = models.UniqueIndex("(session_key, generation)")
+    # "stopped IS NULL" finds what is open; descending, the latest come first.
+    _access_index = models.Index("(access_id, stopped)")
+    _nas_index = models.Index("(nas_ip, stopped)")
+
+    @api.depends("stopped", "updated")
+    def _compute_online(self):
+        limit = fields.Datetime.now() - ALIVE
+        for session in self:
+            session.online = not session.stopped and session.updated > limit
+
+    def _search_online(self, operator, value):
+        if operator not in ("in", "not in"):
+            return NotImplemented
+        live = self._live_domain()
+        return live if (operator == "in") == (True in value) else ~live
+
+    # === Actions ===
+
+    def action_disconnect(self):
+        """Ask the router to end these sessions (staff): the customer's device dials again at once."""
+        self.env["isp.router.task"].check_access("create")
+        self._queue_disconnect()
+
+    # === Business ===
+
+    @api.model
+    def _live_domain(self):
+        limit = fields.Datetime.now() - ALIVE
+        return fields.Domain([("stopped", "=", False), ("updated", ">", limit)])
+
+    @api.model
+    def _search_live(self, access_ids):
+        """:return: sessions of these accesses that still report, the latest first."""
+        return self.search(self._live_domain() & fields.Domain("access_id", "in", access_ids))
+
+    def _queue_disconnect(self):
+        """One pending task a session (a second call adds none), one job a router, in the caller's transaction.
+
+        Sessions of routers we do not know are left alone: there is nowhere to send to.
+        """
+        known = self.sudo().filtered(lambda s: s.router_id and not s.stopped)
+        if not known:
+            return
+        self.env["isp.router.task"]._queue("disconnect", known)
+
+    # === Cron ===
+
+    @api.model
+    def _cron_close_stale(self):
+        """Close sessions that have missed three interim packets; the next packet of such a session opens it again.
+
+        Rows that an accounting packet is writing at this moment are left for the next time.
+        """
+        limit = fields.Datetime.now() - STALE
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE isp_session SET stopped = updated, presumed = true, cause = 'Lost-Service'
+                 WHERE id IN (SELECT id FROM isp_session WHERE stopped IS NULL AND updated < %s
+                               ORDER BY id LIMIT 5000 FOR UPDATE SKIP LOCKED)
+                """,
+                limit,
+            )
+        )
+        self.invalidate_model()

@@ -1,0 +1,144 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+from odoo import api, fields, models
+
+from ..engine.volume import human
+from .isp_access import STATES
+
+#: What the network does in each state of a subscription.
+ACCESS_STATE = {
+    "draft": "blocked",
+    "pending": "blocked",
+    "active": "allowed",
+    "suspended": "walled",
+    "paused": "walled",
+    "terminated": "blocked",
+}
+#: Fields of a subscription that its access follows.
+_FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id"}
+_JUBA = ZoneInfo("Africa/Juba")
+
+
+class IspSubscription(models.Model):
+    _inherit = "isp.subscription"
+
+    access_ids = fields.One2many("isp.access", "subscription_id", readonly=True)
+    access_state = fields.Selection(STATES, string="Network", compute="_compute_wire", compute_sudo=True)
+    online = fields.Boolean(compute="_compute_wire", search="_search_online", compute_sudo=True)
+    online_since = fields.Datetime(compute="_compute_wire", compute_sudo=True)
+    online_address = fields.Char(string="Address now", compute="_compute_wire", compute_sudo=True)
+    online_device = fields.Char(string="Device", compute="_compute_wire", compute_sudo=True)
+    online_router = fields.Char(string="Router", compute="_compute_wire", compute_sudo=True)
+    online_volume = fields.Char(string="This session", compute="_compute_wire", compute_sudo=True, help="Download / upload.")
+    month_volume = fields.Char(string="This month", compute="_compute_month_volume", compute_sudo=True, help="Download / upload.")
+    radius_answer = fields.Text(string="RADIUS answers now", compute="_compute_radius_answer", compute_sudo=True)
+
+    # === Computes ===
+
+    @api.depends("access_ids.state", "access_ids.session_ids.stopped")
+    def _compute_wire(self):
+        sessions = self.env["isp.session"]._search_live(self.access_ids.ids)
+        by_access = sessions.grouped("access_id")
+        for subscription in self:
+            access = subscription.access_ids[:1]
+            session = by_access.get(access, sessions.browse())[:1]
+            subscription.access_state = access.state
+            subscription.online = bool(session)
+            subscription.online_since = session.started
+            subscription.online_address = session.framed_ip
+            subscription.online_device = session.mac
+            subscription.online_router = session.router_id.name or session.nas_ip
+            subscription.online_volume = session and f"{human(session.bytes_down)} / {human(session.bytes_up)}"
+
+    def _search_online(self, operator, value):
+        return [("access_ids.online", operator, value)]
+
+    @api.depends("access_ids")
+    def _compute_month_volume(self):
+        """Since the first of the month in Juba, from the hourly counters."""
+        local = fields.Datetime.now().replace(tzinfo=UTC).astimezone(_JUBA)
+        start = local.replace(day=1, hour=0, minute=0, second=0, microsecond=0).astimezone(UTC).replace(tzinfo=None)
+        groups = self.env["isp.usage"]._read_group(
+            [("access_id", "in", self.access_ids.ids), ("hour", ">=", start)],
+            ["access_id"],
+            ["bytes_down:sum", "bytes_up:sum"],
+        )
+        sums = {access: (int(down), int(up)) for access, down, up in groups}
+        for subscription in self:
+            down, up = sums.get(subscription.access_ids[:1], (0, 0))
+            subscription.month_volume = f"{human(down)} / {human(up)}"
+
+    @api.depends("access_ids.radius_answer")
+    def _compute_radius_answer(self):
+        for subscription in self:
+            subscription.radius_answer = subscription.access_ids[:1].radius_answer
+
+    # === CRUD ===
+
+    def write(self, vals):
+        result = super().write(vals)
+        if _FOLLOWED & vals.keys():
+            self.filtered(lambda s: s.access_ids or s.state != "draft")._sync_access()
+        return result
+
+    # === Actions ===
+
+    def action_reset_password(self):
+        self.ensure_one()
+        self.check_access("write")
+        return self.access_ids[:1].action_reset_password()
+
+    def action_view_sessions(self):
+        self.ensure_one()
+        return self.access_ids[:1].action_view_sessions()
+
+    # === Business ===
+
+    def _on_state_changed(self, events):
+        """The access follows in the transaction of the change, so the next RADIUS answer after the commit is right."""
+        result = super()._on_state_changed(events)
+        self._sync_access()
+        return result
+
+    def _sync_access(self):
+        """Create or bring up to date the access of each of these subscriptions. Idempotent; caller's transaction.
+
+        A subscription without a user name has no access; one that loses its user name has a blocked one.
+        New accesses get a generated password.
+        """
+        accesses = self.env["isp.access"].sudo()
+        known = accesses.search([("subscription_id", "in", self.ids)]).grouped("subscription_id")
+        created, changes = [], {}
+        for subscription in self.sudo():
+            access = known.get(subscription)
+            if not access and subscription.username:
+                vals = subscription._prepare_access_vals()
+                created.append({"password": accesses._new_password(), "quota_from": fields.Datetime.now(), **vals})
+            elif access and not subscription.username:
+                changes[access] = {"state": "blocked"}
+            elif access:
+                changes[access] = subscription._prepare_access_vals()
+                if access.plan_id != subscription.plan_id:
+                    changes[access]["quota_from"] = fields.Datetime.now()
+        accesses._apply_many(changes)
+        if created:
+            accesses.create(created)
+
+    def _prepare_access_vals(self):
+        """What the access of this subscription holds. A quota cuts off where no overage is sold, and for prepaid."""
+        self.ensure_one()
+        plan = self.plan_id
+        cuts = plan.quota_mb and (plan.billing_mode == "prepaid" or not plan.overage_price_gb)
+        return {
+            "subscription_id": self.id,
+            "name": self.username,
+            "mac": self.mac,
+            "plan_id": plan.id,
+            "company_id": self.company_id.id,
+            "state": ACCESS_STATE[self.state],
+            "device_limit": plan.device_limit,
+            "quota_bytes": plan.quota_mb * 1_000_000 if cuts else 0,
+            "quota_day": self.anchor_day if cuts and plan.period_unit == "month" else 0,
+        }
