@@ -18,7 +18,7 @@ class IspPlan(models.Model):
     _order = "code"
     _rec_names_search = ["code", "name"]
 
-    product_id = fields.Many2one("product.product", required=True, ondelete="restrict", index=True)
+    product_id = fields.Many2one("product.product", "Product record", required=True, ondelete="restrict", index=True)
     code = fields.Char(required=True, tracking=True)
     service_type = fields.Selection(
         [("pppoe", "PPPoE"), ("hotspot", "Hotspot"), ("static", "Static address")],
