@@ -1,0 +1,48 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""HTML to PDF, without Odoo."""
+
+import logging
+import re
+
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
+
+# WeasyPrint reports every unknown CSS property and every missing picture; the fetcher tells what it refuses.
+# Show them again with --log-handler=weasyprint:WARNING.
+for _name, _level in (("weasyprint", logging.CRITICAL), ("fontTools", logging.WARNING)):
+    if logging.getLogger(_name).level == logging.NOTSET:
+        logging.getLogger(_name).setLevel(_level)
+
+ROLL_WIDTH = re.compile(r"\d+(\.\d+)?mm")
+ROLL_END = "roll-end"
+LONGEST_ROLL = "5000mm"  # a PDF page cannot be longer than 5080 mm
+
+
+def html_to_pdf(html, *, fetcher, base_url, page_css=""):
+    """Set one HTML document and return it as PDF.
+
+    ``<html data-roll="80mm">`` asks for roll paper: that width, and a page cut where the element with
+    the id ``roll-end`` ends. Any other document takes its paper from ``@page`` in its own style sheets, or
+    else from ``page_css``.
+
+    :param str html: the whole document
+    :param fetcher: ``weasyprint.urls.URLFetcher``; everything the document refers to goes through it
+    :param str base_url: what relative addresses are relative to
+    :param str page_css: style sheet of the lowest rank
+    :return: bytes
+    """
+    document = HTML(string=html, base_url=base_url, url_fetcher=fetcher)
+    roll = document.etree_element.get("data-roll")
+    if roll:
+        if not ROLL_WIDTH.fullmatch(roll):
+            raise ValueError(f"data-roll is a width in mm, not {roll!r}")
+        page_css = f"@page {{ size: {roll} {LONGEST_ROLL} !important }}"
+    pages = document.render(
+        stylesheets=[CSS(string=page_css, url_fetcher=fetcher)] if page_css else None,
+        font_config=FontConfiguration(),
+    )
+    if roll:
+        for page in pages.pages:
+            if ROLL_END in page.anchors:
+                page.height = page.anchors[ROLL_END][3]
+    return pages.write_pdf()
