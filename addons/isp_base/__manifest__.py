@@ -23,6 +23,8 @@
         "views/isp_fup_views.xml",
         "views/res_partner_views.xml",
         "views/menus.xml",
+        "data/ir_cron_data.xml",
+        "views/isp_import_views.xml",
     ],
     "assets": {
         # Debian's package of Odoo lacks this file; video calls load it by themselves where it exists.

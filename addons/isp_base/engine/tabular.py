@@ -7,8 +7,8 @@ that cannot be read is refused alone (:class:`Problem`) and the others stay.
 
 >>> layout = Layout("pets", ("name", "born"))
 >>> table = read_table(b"Name;born\\nRex;2020\\n\\n'Tom;2021;black\\n", (layout,))
->>> table.rows
-[Row(line=2, cells={'name': 'Rex', 'born': '2020'})]
+>>> [(row.line, row.cells) for row in table.rows]
+[(2, {'name': 'Rex', 'born': '2020'})]
 >>> print(*table.problems, sep="\\n")
 line 4: This line has 3 fields where the header has 2.
 >>> try:
@@ -109,7 +109,9 @@ REASONS = {
     "states_missing": _("The states of the country are not known here; they are kept in the notes."),
     "names_missing": _("Arabic is not installed here: Arabic names are left out. Import again when it is."),
     "not_stored": _("The line could not be stored: %(detail)s"),
-    "remark": _("%(text)s"),
+    "other_company": _("This customer's subscription belongs to another company."),
+    "state_change_refused": _("A subscription that is “%(current)s” cannot become that; the file is left out."),
+    "remark": "%(text)s",
 }
 
 
@@ -198,7 +200,7 @@ class Row:
     """A line whose cells could be read: ``cells`` by column, trimmed, blank is ``""``."""
 
     line: int
-    cells: dict[str, str]
+    cells: dict[str, str] = field(repr=False)
     fields: list[str] = field(default_factory=list, repr=False)
 
     def shown(self, column: str, layout: Layout) -> str:

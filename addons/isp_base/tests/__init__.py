@@ -1,2 +1,5 @@
 from . import test_engine
 from . import test_subscription
+from . import test_import
+from . import test_import_cli
+from . import test_import_engine
