@@ -20,12 +20,36 @@ class AccountMove(models.Model):
     )
 
     def _isp_post(self):
-        """Post a batch of invoices of one journal.
+        """Post a batch of invoices of one journal and one date.
 
-        Their numbers are given here, in one go: the first asks the journal for the next number
-        (and so holds the journal's numbering until the end of the transaction), the others count on.
+        Their numbers are given here: the first asks the journal for its last number and holds the
+        numbering until the end of the transaction, the others count on without asking again.
         """
-        self._post(soft=False)
+        self.with_context(isp_last_sequence={})._post(soft=False)
+
+    def _get_last_sequence(self, relaxed=False, with_prefix=None):
+        """Override of `account`: within one batch of `_isp_post` the journal is asked once.
+
+        The answer is used for its format; the number itself is counted on by `_locked_increment`.
+        """
+        cache = self.env.context.get("isp_last_sequence")
+        if cache is None or with_prefix is not None:
+            return super()._get_last_sequence(relaxed, with_prefix)
+        key = (self.journal_id, self.date, self.move_type, relaxed)
+        if key not in cache:
+            cache[key] = super()._get_last_sequence(relaxed, with_prefix)
+        return cache[key]
+
+    def _isp_line_template(self):
+        """:return: values of all journal items of this draft, in order, without customer and texts"""
+        self.ensure_one()
+        template = []
+        for line in self.line_ids.sorted("id"):
+            vals = line.copy_data()[0]
+            vals.pop("move_id")
+            vals.update(balance=line.balance, amount_currency=line.amount_currency, display_type=line.display_type)
+            template.append(vals)
+        return template
 
     def _invoice_paid_hook(self):
         """Override of `account`: a paid invoice may bring a service back."""

@@ -66,14 +66,21 @@ class ResPartner(models.Model):
 
     def _isp_apply_credit(self, company):
         """Set open credit against open debt, oldest debt first. Applying again changes nothing."""
-        for partner in self.commercial_partner_id:
+        for partner in self.commercial_partner_id._isp_with_credit_and_debt(company):
             lines = self.env["account.move.line"].search(
                 partner._isp_open_lines_domain(company), order="date_maturity, date, id"
             )
             for account in lines.account_id:
-                of_account = lines.filtered(lambda line, account=account: line.account_id == account)
-                if {line.amount_residual > 0 for line in of_account} == {True, False}:
-                    of_account.reconcile()
+                lines.filtered(lambda line, account=account: line.account_id == account).reconcile()
+
+    def _isp_with_credit_and_debt(self, company):
+        """:return: those of these customers with both on one receivable account"""
+        groups = self.env["account.move.line"]._read_group(
+            self._isp_open_lines_domain(company),
+            ["partner_id", "account_id"],
+            ["amount_residual:min", "amount_residual:max"],
+        )
+        return self.browse({partner.id for partner, _account, least, most in groups if least < 0 < most})
 
     def _isp_open_lines_domain(self, company):
         return [
