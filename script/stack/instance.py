@@ -9,6 +9,7 @@ import socket
 import zlib
 
 from . import paths
+from .freeradius import FreeRadius
 from .odoo_server import Odoo
 from .postgres import Postgres
 from .proxy import Proxy
@@ -36,6 +37,7 @@ class Instance:
         self.secrets = self._load_secrets()
         self.ports = self._choose_ports(http_port, attach)
         self.postgres = Postgres(self.dir, self.ports["postgres"], self.secrets)
+        self.radius = FreeRadius(self.dir, self.ports, self.secrets, database, self.postgres)
         self.odoo = Odoo(self.dir, self.ports, self.secrets, database, workers)
         self.proxy = Proxy(self.dir, self.ports)
 
@@ -45,7 +47,7 @@ class Instance:
 
     def services(self) -> list[tuple[str, object]]:
         """In the order they start; each has ``start``, ``stop``, ``process`` and ``log``."""
-        return [("PostgreSQL", self.postgres), ("Odoo", self.odoo), ("Caddy", self.proxy)]
+        return [("PostgreSQL", self.postgres), ("FreeRADIUS", self.radius), ("Odoo", self.odoo), ("Caddy", self.proxy)]
 
     def stop(self) -> None:
         """Stop what this process started, users' side first."""

@@ -251,16 +251,25 @@ BEGIN
             (SELECT jsonb_object_agg(e.key, left(e.value, 1000)) FROM jsonb_each_text(p_values) e)::text);
 END $$;
 
--- When did it happen? The router's Event-Timestamp if it is within a day of when the packet came in
--- (p_delay: Acct-Delay-Time, to which FreeRADIUS adds the time in its detail file), else when it came in.
+-- When did it happen? The router's Event-Timestamp if it is within a day of when the packet came in, else when it
+-- came in. A packet that waited on disk says when it came in (p_received); its Acct-Delay-Time then holds the wait too
+-- and is of no use. At most 90 days are believed.
 CREATE OR REPLACE FUNCTION radius.event_time(
-    p_event text, p_delay text, OUT came timestamp, OUT happened timestamp, OUT wrong_clock text, OUT has_clock boolean
+    p_event text, p_delay text, p_received text,
+    OUT came timestamp, OUT happened timestamp, OUT wrong_clock text, OUT has_clock boolean
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_event bigint := radius.number(p_event, 4294967295);
+    v_received bigint := radius.number(p_received, 4294967295);
     v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
 BEGIN
     came := v_now - make_interval(secs => coalesce(radius.number(p_delay, 7776000), 0));
+    IF v_received > 0 THEN
+        happened := to_timestamp(v_received) AT TIME ZONE 'UTC';
+        IF happened BETWEEN v_now - interval '90 days' AND v_now THEN
+            came := happened;
+        END IF;
+    END IF;
     happened := came;
     has_clock := false;
     IF p_event <> '' THEN
@@ -286,7 +295,7 @@ END $$;
 -- disk, table locked by an upgrade): then FreeRADIUS keeps the packet on disk and sends it again.
 CREATE OR REPLACE FUNCTION radius.acct(
     p_kind text, p_session text, p_login text, p_class text, p_nas text, p_port text, p_ip text, p_mac text,
-    p_called text, p_event text, p_delay text, p_seconds text, p_in text, p_in_giga text, p_out text,
+    p_called text, p_event text, p_delay text, p_received text, p_seconds text, p_in text, p_in_giga text, p_out text,
     p_out_giga text, p_cause text
 ) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -331,7 +340,7 @@ BEGIN
     BEGIN
         v_up := v_up + v_up_giga * 4294967296;
         v_down := v_down + v_down_giga * 4294967296;
-        SELECT * INTO t FROM radius.event_time(p_event, p_delay);
+        SELECT * INTO t FROM radius.event_time(p_event, p_delay, p_received);
         v_began := t.happened - make_interval(secs => v_seconds);
         -- Without the router's clock a repeated packet carries the time of its repetition.
         v_slack := CASE WHEN t.has_clock THEN interval '0' ELSE interval '30 seconds' END;
@@ -453,24 +462,25 @@ BEGIN
         'Acct-Status-Type', p_kind, 'Acct-Session-Id', p_session, 'User-Name', p_login, 'Class', p_class,
         'NAS-IP-Address', p_nas, 'NAS-Port-Id', p_port, 'Framed-IP-Address', p_ip, 'Calling-Station-Id', p_mac,
         'Called-Station-Id', p_called, 'Event-Timestamp', p_event, 'Acct-Delay-Time', p_delay,
-        'Acct-Session-Time', p_seconds, 'Acct-Input-Octets', p_in, 'Acct-Input-Gigawords', p_in_giga,
+        'Packet-Original-Timestamp', p_received, 'Acct-Session-Time', p_seconds, 'Acct-Input-Octets', p_in, 'Acct-Input-Gigawords', p_in_giga,
         'Acct-Output-Octets', p_out, 'Acct-Output-Gigawords', p_out_giga, 'Acct-Terminate-Cause', p_cause));
     RETURN 1;
 END $$;
 
 -- A router says it starts or stops: none of its sessions that began before is alive.
-CREATE OR REPLACE FUNCTION radius.acct_nas(p_nas text, p_event text, p_delay text) RETURNS integer
+CREATE OR REPLACE FUNCTION radius.acct_nas(p_nas text, p_event text, p_delay text, p_received text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t record;
 BEGIN
-    SELECT * INTO t FROM radius.event_time(p_event, p_delay);
+    SELECT * INTO t FROM radius.event_time(p_event, p_delay, p_received);
     UPDATE public.isp_session s
        SET stopped = t.happened, cause = 'NAS-Reboot', presumed = true
      WHERE s.nas_ip = radius.label(p_nas) AND s.stopped IS NULL AND s.started <= t.happened;
     RETURN 1;
 EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
     PERFORM radius.quarantine(SQLERRM, jsonb_build_object(
-        'Acct-Status-Type', 'Accounting-On', 'NAS-IP-Address', p_nas, 'Event-Timestamp', p_event, 'Acct-Delay-Time', p_delay));
+        'Acct-Status-Type', 'Accounting-On', 'NAS-IP-Address', p_nas, 'Event-Timestamp', p_event, 'Acct-Delay-Time', p_delay,
+        'Packet-Original-Timestamp', p_received));
     RETURN 1;
 END $$;

@@ -1,0 +1,346 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""A line of a customer as the router sees it: real FreeRADIUS, real PostgreSQL, packets over UDP."""
+
+import re
+import time
+
+import pytest
+from instances import env_of
+from radius_client import ACCEPT, REJECT, Nas
+from stack.shell import StackError, wait_for
+
+GIGA = 2**32
+
+
+@pytest.fixture(scope="module")
+def instance(make_instance):
+    instance = make_instance("radius")
+    _furnish(instance)
+    instance.radius.start()
+    return instance
+
+
+@pytest.fixture(scope="module")
+def nas(instance):
+    return Nas(instance)
+
+
+@pytest.fixture(scope="module")
+def outage(make_instance):
+    """An instance whose PostgreSQL may be stopped."""
+    instance = make_instance("outage", own_postgres=True)
+    _furnish(instance)
+    instance.radius.start()
+    return instance
+
+
+def _furnish(instance):
+    """A router, a plan, and a customer in each state; everyone's password is ``pw-<user>``."""
+    with env_of(instance) as env:
+        env["isp.router"].create({"name": "Loopback", "nas_ip": "127.0.0.1", "radius_secret": "testing123"})
+        plan = env["isp.plan"].create(
+            {"code": "J-HOME", "name": "Home", "list_price": 1000, "down_kbps": 2048, "up_kbps": 1024, "device_limit": 1}
+        )
+        partner = env["res.partner"].create({"name": "Achol"})
+        for user, state in (("achol", "active"), ("walled", "suspended"), ("gone", "terminated"), ("nine", "active")):
+            subscription = env["isp.subscription"].create({"partner_id": partner.id, "plan_id": plan.id, "username": user})
+            subscription._set_state("active", "activation")
+            if state != "active":
+                subscription._set_state(state, "staff")
+            subscription.access_ids._apply({"password": f"pw-{user}"})
+
+
+def _query(instance, sql):
+    return instance.postgres.psql(sql, database=instance.odoo.database, role="odoo")
+
+
+def _session(instance, session_id, columns="bytes_up, bytes_down, seconds, stopped IS NOT NULL"):
+    return _query(instance, f"SELECT {columns} FROM isp_session WHERE session_id = '{session_id}' ORDER BY id").split("\n")
+
+
+def _usage(instance, user):
+    row = _query(
+        instance,
+        "SELECT coalesce(sum(bytes_up), 0), coalesce(sum(bytes_down), 0) FROM isp_usage u JOIN isp_access a"
+        f" ON a.id = u.access_id WHERE a.name = '{user}'",
+    )
+    return tuple(int(value) for value in row.split("\t"))
+
+
+# --- authentication ---
+
+
+@pytest.mark.parametrize("method", ["pap", "chap", "mschap"])
+def test_log_in(nas, method):
+    reply = nas.login("achol", "pw-achol", method)
+    assert reply.code == ACCEPT
+    assert reply.values["Mikrotik-Rate-Limit"] == "1024k/2048k", "the customer's upload comes first"
+    assert bytes.fromhex(reply.values["Class"][2:]).decode().startswith("isp:")
+    assert 270 <= int(reply.values["Acct-Interim-Interval"]) <= 330
+    assert "Mikrotik-Address-List" not in reply.values
+
+
+@pytest.mark.parametrize("method", ["pap", "mschapv2"])
+def test_every_reply_is_signed(nas, method):
+    for user, password, code in (
+        (b"achol", "pw-achol", ACCEPT),
+        (b"achol", "wrong", REJECT),
+        (b"nobody", "x", REJECT),
+        (b"gone", "pw-gone", REJECT),
+        (b"walled", "pw-walled", ACCEPT),
+    ):
+        for signed in (True, False):
+            reply = nas.raw_login(user, password, method, signed)
+            assert (reply.code, reply.signature_is_valid()) == (code, True), (user, signed)
+
+
+def test_signature_check_can_fail(nas):
+    reply = nas.raw_login(b"achol", "pw-achol")
+    reply._secret = b"another"
+    assert not reply.signature_is_valid()
+
+
+def test_wrong_password_leaks_nothing(nas):
+    reply = nas.login("achol", "wrong")
+    assert reply.code == REJECT
+    assert set(reply.values) <= {"Message-Authenticator"}
+    for method in ("chap", "mschap"):
+        assert nas.login("achol", "wrong", method).code == REJECT
+
+
+def test_capitals_count(nas):
+    assert nas.login("Achol", "pw-achol").code == REJECT
+
+
+def test_closed_account_says_why(nas):
+    reply = nas.login("gone", "pw-gone")
+    assert reply.code == REJECT
+    assert reply.values["Reply-Message"] == "This account is closed"
+    assert set(reply.values) <= {"Message-Authenticator", "Reply-Message"}
+
+
+def test_suspended_is_walled(nas):
+    reply = nas.login("walled", "pw-walled", "mschap")
+    assert reply.code == ACCEPT
+    assert reply.values["Mikrotik-Address-List"] == "isp-suspended"
+    assert reply.values["Mikrotik-Rate-Limit"] == "128k/256k"
+    assert nas.login("walled", "wrong").code == REJECT
+
+
+def test_next_answer_after_a_change(instance, nas):
+    """A committed change of state is the next answer: nothing is copied, nothing goes stale."""
+    with env_of(instance) as env:
+        subscription = env["isp.subscription"].search([("username", "=", "achol")])
+        subscription._set_state("suspended", "overdue")
+    assert nas.login("achol", "pw-achol").values["Mikrotik-Address-List"] == "isp-suspended"
+    with env_of(instance) as env:
+        env["isp.subscription"].search([("username", "=", "achol")])._set_state("active", "payment")
+    assert nas.login("achol", "pw-achol").values["Mikrotik-Rate-Limit"] == "1024k/2048k"
+
+
+HOSTILE = [
+    b"x' or '1'='1",
+    b"a;select pg_sleep(9)--",
+    b'"; drop table isp_access; --',
+    b"\\' or true --",
+    b"%{exec:/bin/true}",
+    b"`id`",
+    b"achol\x00",
+    b"\xff\xfe\xfa",
+    b"\xc3\x28",
+    "أحمد".encode(),
+    b"a" * 253,
+    b"\x01\x02\n\r\t",
+    b"achol ",
+]
+
+
+@pytest.mark.parametrize("user", HOSTILE)
+def test_hostile_names_are_rejected_at_once(instance, nas, user):
+    started = time.monotonic()
+    reply = nas.raw_login(user, "pw-achol")
+    assert reply.code == REJECT
+    assert reply.signature_is_valid()
+    assert time.monotonic() - started < 3
+    assert nas.login("achol", "pw-achol").code == ACCEPT
+
+
+@pytest.mark.parametrize("password", ['"%{User-Name}"', "`id`", "'a\\b'", '"', "p'w\"x", "%{User-Name}", "with space", "ÄÖب"])
+def test_awkward_passwords_are_taken_literally(instance, nas, password):
+    with env_of(instance) as env:
+        env["isp.access"].search([("name", "=", "achol")])._apply({"password": password})
+    try:
+        assert nas.raw_login(b"achol", password).code == ACCEPT
+        assert nas.raw_login(b"achol", password, "mschapv2").code == ACCEPT
+        assert nas.raw_login(b"achol", "achol").code == REJECT
+    finally:
+        with env_of(instance) as env:
+            env["isp.access"].search([("name", "=", "achol")])._apply({"password": "pw-achol"})
+
+
+def test_router_added_while_running(instance, nas):
+    new = Nas(instance, secret="another-secret", source="127.0.5.1")
+    assert new.raw_login(b"achol", "pw-achol", timeout=2) is None, "nobody knows this router yet"
+    with env_of(instance) as env:
+        env["isp.router"].create({"name": "New", "nas_ip": "127.0.5.1", "radius_secret": "another-secret"})
+    assert new.raw_login(b"achol", "pw-achol").code == ACCEPT
+    assert new.account("Start", "achol", "new-1").code == "Accounting-Response"
+    assert _session(instance, "new-1", "nas_ip, router_id IS NOT NULL") == ["127.0.5.1\tt"]
+    new.account("Stop", "achol", "new-1")
+    wrong = Nas(instance, secret="wrong-secret", source="127.0.5.1")
+    assert wrong.raw_login(b"achol", "pw-achol", timeout=2) is None
+
+
+def test_device_limit(instance, nas):
+    mine, other = "AA-BB-CC-00-00-01", "AA-BB-CC-00-00-02"
+    nas.account("Start", "achol", "dev-1", Calling_Station_Id=mine)
+    reply = nas.login("achol", "pw-achol", Calling_Station_Id=other)
+    assert (reply.code, reply.values["Reply-Message"]) == (REJECT, "Too many devices are logged in")
+    assert nas.login("achol", "pw-achol", Calling_Station_Id="aa:bb:cc:00:00:01").code == ACCEPT, "the same device again"
+    _query(instance, "UPDATE isp_session SET updated = updated - interval '12 minutes' WHERE session_id = 'dev-1'")
+    assert nas.login("achol", "pw-achol", Calling_Station_Id=other).code == ACCEPT, "a dead session does not count"
+    nas.account("Stop", "achol", "dev-1", Calling_Station_Id=mine)
+
+
+# --- accounting ---
+
+
+def test_nine_gigabytes(instance, nas):
+    """Counters of 32 bits wrap twice on the way; the router says so in the gigawords."""
+    answer = nas.login("nine", "pw-nine")
+    common = {"Class": answer.values["Class"], "Framed_IP_Address": "10.1.2.3", "Calling_Station_Id": "AA:BB:CC:00:00:09"}
+    nas.account("Start", "nine", "nine-1", **common)
+    total = 9_000_000_000
+    for part in range(1, 10):
+        down = total * part // 9
+        status = "Interim-Update" if part < 9 else "Stop"
+        counters = {
+            "Acct_Session_Time": part * 300,
+            "Acct_Input_Octets": 1000 * part,
+            "Acct_Output_Octets": down % GIGA,
+            "Acct_Output_Gigawords": down // GIGA,
+        }
+        for _again in range(2):
+            assert nas.account(status, "nine", "nine-1", **counters, **common).code == "Accounting-Response"
+    assert _session(instance, "nine-1") == [f"9000\t{total}\t2700\tt"]
+    assert _usage(instance, "nine") == (9000, total)
+
+
+def test_class_wins_over_the_user_name(instance, nas):
+    before = _usage(instance, "achol")
+    value = nas.login("achol", "pw-achol").values["Class"]
+    nas.account("Stop", "renamed-meanwhile", "class-1", Class=value, Acct_Output_Octets=77, Acct_Session_Time=1)
+    assert _usage(instance, "achol") == (before[0], before[1] + 77)
+
+
+def test_unknown_user_is_listed(instance, nas):
+    nas.account("Start", "who's that?", "unknown-1")
+    assert _session(instance, "unknown-1", "user_name, access_id IS NULL") == ["who's that?\tt"]
+
+
+def test_router_restart_closes_its_sessions(instance, nas):
+    past = int(time.time()) - 600
+    nas.account("Start", "achol", "boot-1", Event_Timestamp=past)
+    nas.radclient("acct", {"Acct-Status-Type": "Accounting-On", "NAS-IP-Address": "127.0.0.1", "Acct-Session-Id": "0"})
+    assert _session(instance, "boot-1", "cause, presumed") == ["NAS-Reboot\tt"]
+
+
+def test_poison_is_acknowledged_and_kept(instance, nas):
+    before = int(_query(instance, "SELECT count(*) FROM isp_acct_quarantine"))
+    reply = nas.account("Stop", "achol", "poison-1", Acct_Output_Gigawords=4_000_000_000, Acct_Output_Octets=5)
+    assert reply.code == "Accounting-Response"
+    assert int(_query(instance, "SELECT count(*) FROM isp_acct_quarantine")) == before + 1
+    assert nas.account("Tunnel-Start", "achol", "poison-2").code == "Accounting-Response"
+
+
+# --- the database is away ---
+
+
+def test_database_away_and_back(outage):
+    """Packets wait on disk and are counted once, though FreeRADIUS is killed while it drains them."""
+    nas = Nas(outage)
+    users, per_user = 60, 5
+    assert nas.login("achol", "pw-achol").code == ACCEPT
+    names = [f"out{number}" for number in range(users)]
+    with env_of(outage) as env:
+        plan = env["isp.plan"].search([("code", "=", "J-HOME")])
+        env["isp.access"].create([{"name": name, "password": name, "plan_id": plan.id, "state": "allowed"} for name in names])
+    _forget_connections(outage)
+
+    outage.postgres.stop()
+    assert nas.raw_login(b"achol", "pw-achol", timeout=6) is None, "silence, so that the router asks its second server"
+    assert nas.raw_login(b"achol", "wrong", timeout=6) is None
+    happened = int(time.time()) - 3600
+    for number, name in enumerate(names):
+        for part in range(per_user + 1):
+            status = "Start" if not part else "Stop" if part == per_user else "Interim-Update"
+            counters = {"Acct_Session_Time": 300 * part, "Acct_Input_Octets": 10 * part, "Acct_Output_Octets": 100 * part}
+            reply = nas.account(status, name, f"s-{number}", Event_Timestamp=happened + 300 * part, **counters)
+            assert reply.code == "Accounting-Response"
+    for status, user, more in (
+        ("Interim-Update", "bad' \\\" name\nx", {}),
+        ("Stop", "achol", {"Acct_Input_Gigawords": 4_000_000_000}),
+        ("Tunnel-Start", "achol", {}),
+    ):
+        assert nas.account(status, user, "odd", **more).code == "Accounting-Response"
+    assert list(outage.radius.waiting.glob("detail-*")), "they wait on disk"
+
+    outage.postgres.start()
+    counted = "SELECT count(*) FROM isp_session WHERE session_id LIKE 's-%'"
+    wait_for(lambda: int(_query(outage, counted)) > 3, 60, "first packets drained")
+    outage.radius.kill()
+    assert int(_query(outage, counted)) < users, "killed in the middle"
+    outage.radius.start()
+    wait_for(lambda: not list(outage.radius.waiting.glob("detail*")), 90, "all packets drained")
+
+    sums = "SELECT count(*), sum(bytes_up), sum(bytes_down), sum(seconds), count(stopped) FROM isp_session WHERE session_id LIKE 's-%'"
+    want = [users, users * 10 * per_user, users * 100 * per_user, users * 300 * per_user, users]
+    assert [int(v) for v in _query(outage, sums).split("\t")] == want
+    usage = (
+        "SELECT sum(bytes_up), sum(bytes_down), sum(seconds) FROM isp_usage u JOIN isp_access a ON a.id = u.access_id"
+        " WHERE a.name LIKE 'out%'"
+    )
+    assert [int(v) for v in _query(outage, usage).split("\t")] == want[1:4]
+    starts = _query(outage, "SELECT DISTINCT extract(epoch FROM started)::bigint FROM isp_session WHERE session_id LIKE 's-%'")
+    assert starts == str(happened), "the true times, not those of the replay"
+    assert int(_query(outage, "SELECT count(*) FROM isp_acct_quarantine")) == 1
+    assert nas.login("achol", "pw-achol").code == ACCEPT
+
+
+def test_old_packets_keep_their_time(outage):
+    """A router without a right clock: what counts is when the packet came in, also when it waited on disk."""
+    nas = Nas(outage)
+    outage.postgres.stop()
+    came = int(time.time())
+    nas.account("Start", "achol", "clock-1", Event_Timestamp=86400)
+    nas.account("Start", "achol", "clock-2")
+    time.sleep(6)
+    outage.postgres.start()
+    wait_for(lambda: _session(outage, "clock-2") != [""], 60, "packets drained")
+    for session in ("clock-1", "clock-2"):
+        started = int(float(_session(outage, session, "extract(epoch FROM started)")[0]))
+        assert abs(started - came) <= 2
+    assert _session(outage, "clock-1", "wrong_clock") == ["86400"]
+
+
+def test_configuration_is_checked(instance):
+    assert instance.radius.ready()
+    broken = instance.radius.dir / "sites" / "broken"
+    broken.write_text("server x {")
+    broken.chmod(0o644)
+    try:
+        with pytest.raises(StackError):
+            instance.radius.check()
+    finally:
+        broken.unlink()
+
+
+def test_no_password_in_the_log(instance):
+    log = instance.radius.log.read_text(errors="replace")
+    assert not re.search(r"pw-(achol|nine|walled|gone)", log)
+
+
+def _forget_connections(instance):
+    from odoo.sql_db import close_db
+
+    close_db(instance.odoo.database)
