@@ -23,11 +23,14 @@ class Odoo:
         self.workers = workers
         self.process: subprocess.Popen | None = None
 
+    def addons_path(self) -> str:
+        return f"{paths.ADDONS},{packages.oca_addons()}"
+
     def conf(self) -> Path:
         """Write the configuration file and return its path."""
         private_dir(self.dir)
         values = {
-            "ADDONS_PATH": f"{paths.ADDONS},{packages.oca_addons()}",
+            "ADDONS_PATH": self.addons_path(),
             "DATA_DIR": private_dir(self.dir / "data"),
             "PG_PORT": self.ports["postgres"],
             "DB_PASSWORD": self.secrets["odoo"],
@@ -44,7 +47,9 @@ class Odoo:
         """The command line of ``odoo <args>`` on this instance: ``command("shell")``."""
         name, rest = (args[0], args[1:]) if args and not str(args[0]).startswith("-") else (None, args)
         head = [str(paths.PYTHON), str(paths.REPO / "script" / "stack" / "odoo_main.py")]
-        return [*head, *([name] if name else []), "-c", str(self.conf()), *map(str, rest)]
+        # Odoo looks for an add-on's command before it reads the configuration file.
+        named = [f"--addons-path={self.addons_path()}", name] if name else []
+        return [*head, *named, "-c", str(self.conf()), *map(str, rest)]
 
     def run(self, *args, log: Path | None = None, **kwargs) -> str:
         """Run one command to its end, e.g. ``run("-i", "isp_network", "--stop-after-init")``."""
