@@ -4,6 +4,7 @@ from . import account_move_line
 from . import account_payment
 from . import isp_billing_error
 from . import isp_billing_run
+from . import isp_import
 from . import isp_period
 from . import isp_plan
 from . import isp_subscription

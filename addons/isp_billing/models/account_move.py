@@ -40,6 +40,12 @@ class AccountMove(models.Model):
             cache[key] = super()._get_last_sequence(relaxed, with_prefix)
         return cache[key]
 
+    def _isp_opening_amount(self):
+        """:return: the balance this entry brought, above zero when the customer owed it"""
+        self.ensure_one()
+        lines = self.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        return sum(lines.mapped("balance"))
+
     def _isp_line_template(self):
         """:return: values of all journal items of this draft, in order, without customer and texts"""
         self.ensure_one()

@@ -7,65 +7,71 @@ from ..engine.periods import first_anchor
 class IspImport(models.Model):
     _inherit = "isp.import"
 
-    def _prepare_subscription_vals(self, record, partner):
-        """Bill from the first anchor after the hand-over: the period before was the old system's."""
-        vals = super()._prepare_subscription_vals(record, partner)
-        if record.status == "active":
-            start = max(self.bill_from, record.start_date)
-            vals["billing_from"] = first_anchor(start, record.anchor_day)
-        return vals
-
     def _on_subscribers_imported(self, batch):
+        """Override of `isp_base`: say from when new lines are billed, and book their old balances."""
         super()._on_subscribers_imported(batch)
+        self._set_billing_from(batch)
         self._book_opening_balances(batch)
 
+    def _set_billing_from(self, batch):
+        """Bill from the first anchor after the hand-over: the period before was the old system's."""
+        by_day = {}
+        for entry in batch:
+            record = entry["record"]
+            if entry["created"] and record.status == "active":
+                start = max(self.bill_from, record.start_date)
+                by_day.setdefault(first_anchor(start, record.anchor_day), []).append(entry["subscription"].id)
+        for day, ids in by_day.items():
+            lines = self.env["isp.subscription"].browse(ids).with_context(tracking_disable=True)
+            lines.write({"billing_from": day})
+
     def _book_opening_balances(self, batch):
-        """One journal entry a customer, once for ever: a later file does not change it."""
-        partners = self.env["res.partner"].browse(item["subscription"].partner_id.id for item in batch)
-        moves = self.env["account.move"].sudo()
+        """One journal entry a customer, once for ever; a file that says otherwise later gets a warning."""
+        moves = self.env["account.move"].sudo().with_company(self.company_id)
+        partners = self.env["res.partner"].browse(entry["partner"].id for entry in batch)
         booked = {
-            partner.id: total
-            for partner, total in moves._read_group(
-                [("isp_opening_partner_id", "in", partners.ids), ("state", "!=", "cancel")],
-                ["isp_opening_partner_id"],
-                ["amount_total:sum"],
+            move.isp_opening_partner_id.id: move._isp_opening_amount()
+            for move in moves.search(
+                [
+                    ("isp_opening_partner_id", "in", partners.ids),
+                    ("company_id", "=", self.company_id.id),
+                    ("state", "!=", "cancel"),
+                ]
             )
         }
         vals_list = []
-        for item in batch:
-            partner, amount = item["subscription"].partner_id, item["record"].opening_balance
-            if partner.id in booked or not item["created"]:
-                continue
-            if amount:
-                vals_list.append(self._prepare_opening_vals(partner, amount))
-        moves.with_context(tracking_disable=True, mail_create_nolog=True).create(vals_list)._post(soft=False)
+        for entry in batch:
+            partner, record = entry["partner"], entry["record"]
+            known = booked.get(partner.id, 0)
+            if entry["created"] and partner.id not in booked:
+                if record.opening_balance:
+                    vals_list.append(self._prepare_opening_vals(partner, record.opening_balance))
+            elif "opening_balance" in record.given and record.opening_balance != known:
+                self._warn_entry(entry, "opening_balance", "balance_managed")
+        quiet = moves.with_context(tracking_disable=True, mail_create_nolog=True, mail_create_nosubscribe=True)
+        quiet.create(vals_list)._isp_post()
 
     def _prepare_opening_vals(self, partner, amount):
         """:return: an entry that makes ``partner`` owe ``amount`` (below zero: credit) from the start"""
-        company = self.env.company
-        date = self.bill_from
-        receivable = partner.with_company(company).property_account_receivable_id
+        company = self.company_id
+        partner = partner.with_company(company)
         counterpart = company.isp_opening_account_id or company.get_unaffected_earnings_account()
         label = self.env._("Opening balance of %(account)s", account=partner.isp_account_no)
         line = {"partner_id": partner.id, "name": label, "currency_id": company.currency_id.id}
+        debt = {
+            "account_id": partner.property_account_receivable_id.id,
+            "date_maturity": fields.Date.add(self.bill_from, days=company.isp_due_days),
+            "balance": amount,
+        }
         return {
             "move_type": "entry",
-            "date": date,
+            "company_id": company.id,
+            "date": self.bill_from,
             "ref": label,
             "partner_id": partner.id,
             "isp_opening_partner_id": partner.id,
             "line_ids": [
-                fields.Command.create(
-                    {
-                        **line,
-                        "account_id": receivable.id,
-                        "date_maturity": fields.Date.add(date, days=company.isp_due_days),
-                        "debit": max(amount, 0),
-                        "credit": max(-amount, 0),
-                    }
-                ),
-                fields.Command.create(
-                    {**line, "account_id": counterpart.id, "debit": max(-amount, 0), "credit": max(amount, 0)}
-                ),
+                fields.Command.create({**line, **debt}),
+                fields.Command.create({**line, "account_id": counterpart.id, "balance": -amount}),
             ],
         }

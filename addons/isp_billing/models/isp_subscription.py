@@ -265,6 +265,7 @@ class IspSubscription(models.Model):
     def _restore_if_clear(self):
         """Put back into service what was cut for money and owes nothing overdue any more.
 
+        A line that came suspended from the old system must owe nothing at all: why it was cut is not known.
         Called in the transaction of the payment; marks every line so that a suspension decided at
         the same moment on older balances fails and is decided anew.
         """
@@ -277,5 +278,6 @@ class IspSubscription(models.Model):
         for subscription in lines.filtered(lambda s: s.state == "suspended"):
             last = subscription.event_ids.sorted("id")[-1:]
             due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
-            if last.reason in MONEY_REASONS and not (due and due.overdue > 0):
+            owed = 0 if not due else due.balance if last.reason == "import" else due.overdue
+            if last.reason in MONEY_REASONS and owed <= 0:
                 subscription._set_state("active", "payment")
