@@ -49,7 +49,10 @@ class IspImport(Command):
         add("-d", "--database", help="name of the database")
 
     def run(self, cmdargs):
-        options = self.parser.parse_args(cmdargs)
+        try:
+            options = self.parser.parse_args(cmdargs)
+        except SystemExit as end:  # 2 means here: a file was refused
+            sys.exit(FAILED if end.code else USABLE)
         try:
             code = self._main(options)
         except CommandError as error:

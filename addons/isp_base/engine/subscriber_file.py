@@ -166,7 +166,7 @@ def read(
     :return: the accepted records and the problems, both in the order of the file
     """
     reader = _Reader(plans, owners or {}, states)
-    return reader.read(rows)
+    return reader.judge(rows)
 
 
 class _Reader:
@@ -177,7 +177,7 @@ class _Reader:
         self.problems: list[Problem] = []
         self.first_line: dict[str, dict[str, int]] = {"account_no": {}, "username": {}}
 
-    def read(self, rows):
+    def judge(self, rows):
         records = []
         for row in rows:
             before = len(self.problems)
@@ -266,7 +266,8 @@ class _Reader:
 
     def _check_surroundings(self, row: Row, values: dict[str, Any]) -> None:
         owner = self.owners.get(row.cells["username"])
-        if owner is not None and owner != row.cells["account_no"]:
+        twice = self.first_line["username"].get(row.cells["username"]) != row.line
+        if owner is not None and owner != row.cells["account_no"] and not twice:
             self._report(row, "username", "username_taken")
         state = row.cells["state"]
         if state and self.states is not None and state.casefold() not in self.states:

@@ -10,7 +10,7 @@ from ..engine.tabular import WARNING, Problem
 ARABIC = "ar_001"
 
 
-class IspImport(models.Model):
+class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inherited
     """Fair-use ladders and plans."""
 
     _inherit = "isp.import"

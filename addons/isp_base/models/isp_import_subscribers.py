@@ -10,7 +10,7 @@ from ..engine.tabular import WARNING, Problem
 COMPANY_TYPES = ("business", "government", "ngo")
 
 
-class IspImport(models.Model):
+class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inherited
     """Subscribers: a customer and a subscription for each line."""
 
     _inherit = "isp.import"

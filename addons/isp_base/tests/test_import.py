@@ -386,7 +386,7 @@ class TestImport(ImportCommon):
         with self.assertRaises(AccessError):
             record.line_ids.with_user(manager).check_access("write")
         with self.assertRaises(AccessError):
-            record.with_user(manager).file_data
+            record.with_user(manager).read(["file_data"])
         attachment = self.env["ir.attachment"].sudo().search([("res_model", "=", "isp.import"), ("res_id", "=", record.id), ("res_field", "=", "file_data")])
         self.assertTrue(attachment)
         with self.assertRaises(AccessError):

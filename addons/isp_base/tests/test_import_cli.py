@@ -90,5 +90,5 @@ class TestImportCommand(ImportCommon):
         self.assertEqual(code, 1)
         self.assertIn("No such file", err)
         code, _out, err = self._run(str(self.folder), "--bill-from", "soon")
-        self.assertEqual(code, 2)  # argparse's own
+        self.assertEqual(code, 1)
         self.assertIn("not a date", err)
