@@ -5,7 +5,7 @@ import shutil
 
 from . import addons, packages, paths
 from .instance import Instance
-from .shell import step, write_private
+from .shell import step
 
 DATABASE = "isp"
 #: Built under this name and renamed when complete: what was cut off is thrown away.
@@ -50,6 +50,8 @@ USERS = [
         "group": "base.group_portal",
     },
 ]
+#: Of the demo's router 127.0.0.1, for tests with radclient.
+ROUTER_SECRET = "juba-core-2026"
 
 
 def prepare(instance: Instance) -> None:
@@ -81,10 +83,8 @@ def _build(instance: Instance) -> None:
 def _load(instance: Instance, database: str) -> None:
     """Run the loader inside Odoo; it may run again on what it made."""
     step("Loading Juba Net")
-    env = {**packages.environment(), "ISP_DEMO_USERS": json.dumps(USERS)}
-    env["ISP_DEMO_RADIUS_PORT"] = str(instance.ports["radius_auth"])
-    secret_file = write_private(instance.dir / "router_secret", instance.secrets["isp_radius"])
-    env["ISP_DEMO_ROUTER_SECRET"] = secret_file.read_text()
+    facts = {"users": USERS, "folder": str(LOADER.parent), "router_secret": ROUTER_SECRET}
+    env = {**packages.environment(), "ISP_DEMO": json.dumps(facts)}
     log = instance.odoo.dir / "load.log"
     log.unlink(missing_ok=True)
     command = ("shell", "-d", database, "--no-http", "--workers=0", "--max-cron-threads=0")
@@ -102,4 +102,9 @@ def logins() -> str:
 
 
 def welcome(instance: Instance) -> str:
-    return f"Juba Net is open at  {instance.url}\n\n{logins()}"
+    radius = f"127.0.0.1:{instance.ports['radius_auth']}"
+    return f"""Juba Net is open at  {instance.url}
+
+{logins()}
+
+RADIUS answers on     {radius}, secret {ROUTER_SECRET}"""

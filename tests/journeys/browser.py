@@ -4,7 +4,7 @@ import contextlib
 import re
 import resource
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, TimeoutError, sync_playwright
 
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -79,19 +79,21 @@ class Tab:
         self.settle()
 
     def settle(self) -> None:
-        self.page.wait_for_selector(".o_action_manager > .o_action, .o_dialog", timeout=30_000)
-        self.page.wait_for_load_state("networkidle")
+        """Wait until an action stands there and nothing is being loaded. (The websocket never rests.)"""
+        self.page.wait_for_selector(".o_action_manager > *, .o_dialog")
+        self.page.wait_for_timeout(300)
         self.page.wait_for_function("() => !document.querySelector('.o_loading_indicator, .o_blockUI')")
 
     def open_first_record(self) -> bool:
         """From a list or cards to the form of the first record, if there is one."""
+        sample = ".o_view_sample_data"
         row = self.page.locator(
             ".o_data_row .o_data_cell:not(.o_boolean_cell), .o_kanban_record:not(.o_kanban_ghost)"
         )
-        if not row.count():
+        if self.page.locator(sample).count() or not row.count():
             return False
-        row.first.click()
-        with contextlib.suppress(Exception):
+        row.first.click(timeout=5000)
+        with contextlib.suppress(TimeoutError):
             self.page.wait_for_selector(".o_form_view", timeout=4000)
         self.settle()
         return bool(self.page.locator(".o_form_view").count())
