@@ -76,17 +76,32 @@ class Nas:
             attributes += _attribute(2, _pap(password.encode(), self.secret.encode(), authenticator))
         elif method == "mschapv2":
             attributes += _mschapv2(user, password)
+        return self.raw(1, attributes, authenticator, signed, timeout)
+    def raw(self, code: int, attributes: bytes, authenticator: bytes | None = None, signed=True, timeout=8):
+        """Any packet to the authentication port (1 Access-Request, 12 Status-Server)."""
+        authenticator = authenticator or os.urandom(16)
         if signed:
             attributes += _attribute(80, bytes(16))
-        packet = struct.pack("!BBH", 1, 7, 20 + len(attributes)) + authenticator + attributes
+        packet = struct.pack("!BBH", code, 7, 20 + len(attributes)) + authenticator + attributes
         if signed:
             packet = packet[:-16] + hmac.digest(self.secret.encode(), packet, "md5")
+        answer = self._send(packet, self.instance.radius.auth_port, timeout)
+        return answer and RawReply(answer, authenticator, self.secret.encode())
+
+    def raw_account(self, attributes: bytes, timeout=8) -> bool:
+        """An Accounting-Request with these bytes as attributes. :return: whether it was acknowledged"""
+        head = struct.pack("!BBH", 4, os.urandom(1)[0], 20 + len(attributes))
+        authenticator = hashlib.md5(head + bytes(16) + attributes + self.secret.encode()).digest()
+        answer = self._send(head + authenticator + attributes, self.instance.radius.acct_port, timeout)
+        return bool(answer) and answer[0] == 5
+
+    def _send(self, packet: bytes, port: int, timeout: float) -> bytes | None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((self.source, 0))
             sock.settimeout(timeout)
-            sock.sendto(packet, ("127.0.0.1", self.instance.radius.auth_port))
+            sock.sendto(packet, ("127.0.0.1", port))
             try:
-                return RawReply(sock.recv(4096), authenticator, self.secret.encode())
+                return sock.recv(4096)
             except TimeoutError:
                 return None
 

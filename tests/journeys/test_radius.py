@@ -94,6 +94,12 @@ def test_every_reply_is_signed(nas, method):
             assert (reply.code, reply.signature_is_valid()) == (code, True), (user, signed)
 
 
+def test_health_answer_is_signed(instance):
+    health = Nas(instance, secret=instance.radius._health_secret, source="127.0.0.127")
+    reply = health.raw(12, b"")
+    assert (reply.code, reply.signature_is_valid()) == (ACCEPT, True)
+
+
 def test_signature_check_can_fail(nas):
     reply = nas.raw_login(b"achol", "pw-achol")
     reply._secret = b"another"
@@ -238,6 +244,18 @@ def test_unknown_user_is_listed(instance, nas):
     assert _session(instance, "unknown-1", "user_name, access_id IS NULL") == ["who's that?\tt"]
 
 
+def test_bytes_that_are_no_text(instance, nas):
+    """A user name that is not UTF-8 neither stops the packet nor the queue."""
+    before = int(_query(instance, "SELECT count(*) FROM isp_session"))
+    body = b"".join(
+        bytes([kind, len(value) + 2]) + value
+        for kind, value in ((40, b"\0\0\0\1"), (1, b"\xff\xfe"), (44, b"\xfabin"), (4, b"\x7f\0\0\1"), (31, b"\x80\0'"))
+    )
+    assert nas.raw_account(body)
+    assert int(_query(instance, "SELECT count(*) FROM isp_session")) == before + 1
+    assert _query(instance, "SELECT user_name, session_id FROM isp_session ORDER BY id DESC LIMIT 1") == "0xfffe\t0xfa62696e"
+
+
 def test_router_restart_closes_its_sessions(instance, nas):
     past = int(time.time()) - 600
     nas.account("Start", "achol", "boot-1", Event_Timestamp=past)
@@ -336,8 +354,45 @@ def test_configuration_is_checked(instance):
 
 
 def test_no_password_in_the_log(instance):
-    log = instance.radius.log.read_text(errors="replace")
+    log = instance.radius.log.read_text(errors="replace") + (instance.radius.dir / "freeradius.out").read_text()
     assert not re.search(r"pw-(achol|nine|walled|gone)", log)
+    assert instance.secrets["isp_radius"] not in log
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM isp_access",
+        "SELECT password FROM public.isp_access LIMIT 1",
+        "SELECT count(*) FROM res_users",
+        "INSERT INTO isp_session (session_key) VALUES ('x')",
+        "UPDATE isp_access SET state = 'allowed'",
+        "DELETE FROM isp_usage",
+        "CREATE TABLE mine (a int)",
+        "CREATE TEMPORARY TABLE mine (a int)",
+        "CREATE SCHEMA mine",
+        "CREATE FUNCTION radius.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "SELECT * FROM radius.verdict('achol', NULL, false)",
+        "SELECT radius.quarantine('x', '{}')",
+        "SELECT nextval('isp_session_id_seq')",
+        "SET ROLE odoo",
+        "COPY isp_access TO STDOUT",
+    ],
+)
+def test_the_radius_role_may_not(instance, sql):
+    with pytest.raises(StackError, match="permission denied"):
+        instance.postgres.psql(sql, database=instance.odoo.database, role="isp_radius")
+
+
+def test_the_radius_role_may(instance):
+    def ask(sql):
+        return instance.postgres.psql(sql, database=instance.odoo.database, role="isp_radius")
+
+    assert ask("SELECT attribute FROM radius.authz('achol')") == "Cleartext-Password"
+    assert "Class" in ask("SELECT attribute FROM radius.authr('achol', '127.0.0.1', 'AA-BB-CC-00-00-01')")
+    assert ask("SELECT secret FROM radius.nas('127.0.0.1')") == "testing123"
+    blanks = ", ".join(["''"] * 18)
+    assert ask(f"SELECT radius.acct({blanks}), radius.acct_nas('', '', '', '')") == "1\t1"
 
 
 def _forget_connections(instance):

@@ -54,7 +54,9 @@ class IspRadius(models.AbstractModel):
         cr = self.env.cr
         cr.execute("REVOKE ALL ON SCHEMA radius FROM PUBLIC")
         cr.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA radius FROM PUBLIC")
-        # PostgreSQL lets every role make temporary tables; ours has no need to.
+        # Odoo lets every role create in its database's public schema, PostgreSQL lets every role make temporary
+        # tables. The owner, who is Odoo, needs neither grant.
+        cr.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         cr.execute(SQL("REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC", SQL.identifier(cr.dbname)))
         role = setting("radius_role", "isp_radius")
         cr.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))

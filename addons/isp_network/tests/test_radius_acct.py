@@ -1,0 +1,234 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import json
+import time
+from datetime import UTC
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from odoo.tests import tagged
+from odoo.tools import SQL
+
+from .common import ACCT, NetworkCommon
+
+GIGA = 2**32
+PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+#: Text as FreeRADIUS can pass it: no NUL, valid UTF-8.
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=60)
+
+
+def _counters(up, down, seconds):
+    return {
+        "up": up % GIGA,
+        "up_giga": up // GIGA,
+        "down": down % GIGA,
+        "down_giga": down // GIGA,
+        "seconds": seconds,
+    }
+
+
+@tagged("post_install", "-at_install")
+class TestRadiusAcct(NetworkCommon):
+    def _book(self, *packets, clock=True, **common):
+        """Packets as (kind, seconds, upload, download), each at start + seconds."""
+        for kind, seconds, up, down in packets:
+            event = {"event": self.start + seconds} if clock else {}
+            self.assertEqual(self._acct(kind, **{**event, **_counters(up, down, seconds), **common}), 1)
+
+    def _assert_session(self, up, down, seconds, stopped=True, session="s1"):
+        row = self._sessions(session)
+        self.assertEqual(len(row), 1)
+        self.assertEqual((row.bytes_up, row.bytes_down, row.seconds, bool(row.stopped)), (up, down, seconds, stopped))
+        self.assertEqual(self._used(), (up, down, seconds))
+        return row
+
+    # --- a session ---
+
+    def test_plain_session(self):
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 10, 100), ("Stop", 400, 15, 160), ip="10.0.0.2", cause="User-Request")
+        row = self._assert_session(15, 160, 400)
+        self.assertEqual((row.access_id, row.router_id, row.framed_ip, row.cause), (self.access, self.router, "10.0.0.2", "User-Request"))
+        self.assertEqual(row.started.replace(tzinfo=UTC).timestamp(), self.start)
+        self.assertEqual(row.stopped.replace(tzinfo=UTC).timestamp(), self.start + 400)
+
+    def test_repeated_packets_add_nothing(self):
+        packets = [("Start", 0, 0, 0), ("Interim-Update", 300, 10, 100), ("Stop", 400, 15, 160)]
+        for clock in (True, False):
+            session = f"clock-{clock}"
+            before = self._used()
+            self._book(*[p for packet in packets for p in (packet, packet)], *packets, clock=clock, session=session)
+            self.assertEqual([b - a for a, b in zip(before, self._used(), strict=True)], [15, 160, 400])
+            self.assertEqual(len(self._sessions(session)), 1)
+
+    def test_beyond_four_gigabytes(self):
+        self._book(("Start", 0, 0, 0), *[("Interim-Update", 60 * n, n, n * 1_000_000_000) for n in range(1, 9)])
+        self._book(("Stop", 540, 9, 9_000_000_000))
+        self._assert_session(9, 9_000_000_000, 540)
+
+    def test_stop_first(self):
+        self._book(("Stop", 400, 15, 160), ("Interim-Update", 300, 10, 100), ("Start", 0, 0, 0))
+        row = self._assert_session(15, 160, 400)
+        self.assertEqual(row.started.replace(tzinfo=UTC).timestamp(), self.start)
+
+    def test_interim_after_stop_with_more(self):
+        self._book(("Start", 0, 0, 0), ("Stop", 400, 15, 160), ("Interim-Update", 410, 20, 200))
+        self._assert_session(20, 200, 410)
+
+    def test_router_restarts_its_ids(self):
+        """The same session id again after a reboot: a session of its own, and late packets of the first go to the first."""
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 600, 50, 5000))
+        self.start += 900
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 60, 5, 1000))
+        self.assertEqual(self._used(), (55, 6000, 660))
+        self.start -= 900
+        self._book(("Interim-Update", 700, 60, 5500), ("Interim-Update", 300, 20, 2000))
+        first, second = self._sessions()
+        self.assertEqual((first.bytes_down, second.bytes_down), (5500, 1000))
+        self.assertEqual(self._used(), (65, 6500, 760))
+
+    def test_reboot_seen_by_the_second_packet_only(self):
+        self._book(("Start", 0, 0, 0), ("Stop", 600, 50, 5000))
+        self.start += 900
+        self._book(("Interim-Update", 60, 5, 1000))
+        self.assertEqual(self._sessions().mapped("bytes_down"), [5000, 1000])
+
+    def test_clock_of_1970(self):
+        came = int(time.time())
+        self._acct("Start", event=86400)
+        self._acct("Interim-Update", event=86700, **_counters(1, 2, 300))
+        row = self._sessions()
+        self.assertAlmostEqual(row.started.replace(tzinfo=UTC).timestamp(), came, delta=5)
+        self.assertEqual(row.wrong_clock, "86700")
+        self.assertEqual(self._used(), (1, 2, 300))
+
+    def test_packet_that_waited_on_disk(self):
+        received = int(time.time()) - 5 * 86400
+        self._acct("Start", session="w1", event=received - 30, received=received, delay=999)
+        self._acct("Start", session="w2", event=1, received=received)
+        self._acct("Start", session="w3", received=received)
+        for session, started in (("w1", received - 30), ("w2", received), ("w3", received)):
+            self.assertEqual(self._sessions(session).started.replace(tzinfo=UTC).timestamp(), started)
+        self.assertFalse(any(self._sessions(s).online for s in ("w1", "w2", "w3")))
+
+    def test_delay_without_a_clock(self):
+        self._acct("Start", delay=120)
+        self.assertAlmostEqual(self._sessions().started.replace(tzinfo=UTC).timestamp(), time.time() - 120, delta=5)
+
+    def test_hours(self):
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 3590, 1, 10), ("Interim-Update", 3610, 2, 30), ("Stop", 7100, 4, 70))
+        rows = self.env["isp.usage"].search([("access_id", "=", self.access.id)], order="hour")
+        self.assertEqual([(r.hour.replace(tzinfo=UTC).timestamp() - self.start, r.bytes_down) for r in rows], [(0, 10), (3600, 60)])
+
+    # --- whose ---
+
+    def test_class_wins(self):
+        for class_ in (f"isp:{self.access.id}", "0x" + f"isp:{self.access.id}".encode().hex()):
+            self._acct("stop", session=class_, login="old-name", class_=class_, down=7, seconds=1)
+            self.assertEqual(self._sessions(class_).access_id, self.access)
+        self.assertEqual(self._used(), (0, 14, 2))
+
+    def test_strange_class_falls_back_to_the_name(self):
+        for class_ in ("0x00ff", "isp:999999999", "isp:99999999999999", "0x6973703a39393939393939393939", "isp:-1", "'"):
+            self._acct("start", session=class_, class_=class_)
+            self.assertEqual(self._sessions(class_).access_id, self.access, class_)
+
+    def test_unknown_user_is_kept_and_booked_when_known(self):
+        self._acct("start", login="later", event=self.start)
+        self._acct("interim-update", login="later", event=self.start + 300, **_counters(5, 50, 300))
+        self.assertFalse(self._sessions().access_id)
+        other = self.env["isp.access"].create({"name": "later", "plan_id": self.plan.id, "state": "allowed"})
+        self._acct("interim-update", login="later", event=self.start + 600, **_counters(6, 60, 600))
+        self.assertEqual(self._sessions().access_id, other)
+        self.assertEqual(self._used(other), (6, 60, 600))
+
+    # --- what cannot be used ---
+
+    def test_quarantine(self):
+        bad = (
+            {"kind": "Tunnel-Start"},
+            {"kind": ""},
+            {"session": ""},
+            {"nas": ""},
+            {"down_giga": 4_000_000_000},
+            {"down_giga": 65536},
+            {"up": GIGA},
+            {"up": "-1"},
+            {"up": "1e9"},
+            {"up": "9" * 40},
+            {"seconds": 315360001},
+            {"seconds": "x"},
+        )
+        for change in bad:
+            self.assertEqual(self._acct(**{"kind": "Stop", "session": "bad", **change}), 1, change)
+        kept = self.env["isp.acct.quarantine"].search([], order="id")
+        self.assertEqual(len(kept), len(bad))
+        self.assertEqual(json.loads(kept[4].payload)["Acct-Output-Gigawords"], "4000000000")
+        self.assertFalse(self._sessions("bad"))
+        self.assertEqual(self._used(), (0, 0, 0))
+        self.assertEqual(self._acct("Stop", session="good", down_giga=65535, down=GIGA - 1, seconds=1), 1)
+        self.assertEqual(self._sessions("good").bytes_down, 65536 * GIGA - 1)
+
+    def test_router_on_and_off(self):
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 1, 2))
+        self._acct("start", session="after", event=self.start + 1000)
+        self._acct("start", session="elsewhere", nas="10.0.0.9", event=self.start)
+        self.env.cr.execute("SELECT radius.acct_nas('127.0.0.1', %s, '', '')", (str(self.start + 900),))
+        self.env.invalidate_all()
+        row = self._sessions()
+        self.assertEqual((row.cause, row.presumed), ("NAS-Reboot", True))
+        self.assertFalse(self._sessions("after").stopped or self._sessions("elsewhere").stopped)
+        self._book(("Interim-Update", 1200, 2, 4))
+        self.assertFalse(self._sessions().stopped, "it goes on after all")
+        for args in (("", "", "", ""), ("x" * 10000, "-1", "y", "z"), ("'", "9" * 30, "1e5", "☃")):
+            self.env.cr.execute("SELECT radius.acct_nas(%s, %s, %s, %s)", args)
+            self.assertEqual(self.env.cr.fetchone(), (1,))
+
+    def test_silent_sessions_are_closed_and_open_again(self):
+        self._acct("start")
+        self.env["isp.session"]._cron_close_stale()
+        self.assertFalse(self._sessions().stopped)
+        self.env.cr.execute("UPDATE isp_session SET updated = updated - interval '17 minutes', last_event = last_event - interval '17 minutes', started = started - interval '17 minutes'")
+        self.env["isp.session"]._cron_close_stale()
+        self.assertEqual(self._sessions().cause, "Lost-Service")
+        self._acct("interim-update", seconds=1020, up=5)
+        row = self._sessions()
+        self.assertEqual((len(row), row.stopped, row.online), (1, False, True))
+
+    # --- properties ---
+
+    @PROPERTY
+    @given(st.data())
+    def test_any_order_and_any_doubles_give_the_final_counters(self, data):
+        """Whatever happens to the packets of a session on their way, the totals are those of the last counters."""
+        steps = data.draw(st.lists(st.tuples(*[st.integers(0, 3 * GIGA)] * 2), min_size=1, max_size=6))
+        up = down = 0
+        packets = [("Start", 0, 0, 0)]
+        for number, (more_up, more_down) in enumerate(steps, 1):
+            up, down = up + more_up, down + more_down
+            packets.append(("Interim-Update", 300 * number, up, down))
+        packets.append(("Stop", 300 * len(steps) + 7, up, down))
+        sent = packets + data.draw(st.lists(st.sampled_from(packets), max_size=8))
+        sent = data.draw(st.permutations(sent))
+        clock = data.draw(st.booleans())
+        session = f"p{time.monotonic_ns()}"
+        before = self._used()
+        self._book(*sent, session=session, clock=clock)
+        rows = self._sessions(session)
+        self.assertEqual(sum(rows.mapped("bytes_up")), up)
+        self.assertEqual(sum(rows.mapped("bytes_down")), down)
+        self.assertEqual(len(rows), 1)
+        self.assertTrue(rows.stopped)
+        added = tuple(b - a for a, b in zip(before, self._used(), strict=True))
+        self.assertEqual(added, (up, down, 300 * len(steps) + 7))
+
+    @PROPERTY
+    @given(st.fixed_dictionaries({}, optional=dict.fromkeys(ACCT, TEXT | st.integers(-10, 2**70).map(str))))
+    def test_no_packet_raises(self, values):
+        texts = [values.get(name, "") for name in ACCT]
+        query = SQL("SELECT radius.acct(%s)", SQL(", ").join(SQL("%s", text) for text in texts))
+        self.assertEqual(self.env.execute_query(query), [(1,)])
+        texts = [values.get(name) for name in ACCT]
+        query = SQL("SELECT radius.acct(%s)", SQL(", ").join(SQL("%s", text) for text in texts))
+        self.assertEqual(self.env.execute_query(query), [(1,)])
+        huge = SQL("SELECT radius.acct(%s)", SQL(", ").join(SQL("%s", (text or "x") * 200) for text in texts))
+        self.assertEqual(self.env.execute_query(huge), [(1,)])
