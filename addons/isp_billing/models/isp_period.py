@@ -106,7 +106,7 @@ class IspPeriod(models.Model):
 
     def _invoice_line_name(self, plan):
         env = plan.env
-        start, end = (fields.Date.to_string(day) for day in (self.date_start, self.date_end))
+        start, end = (self._isolated(fields.Date.to_string(day), env.lang) for day in (self.date_start, self.date_end))
         if self.kind == "proration":
             return env._(
                 "%(plan)s, %(start)s to %(end)s (%(days)s of %(full)s days)",
@@ -117,3 +117,8 @@ class IspPeriod(models.Model):
                 full=self.full_days,
             )
         return env._("%(plan)s, %(start)s to %(end)s", plan=plan.name, start=start, end=end)
+
+    def _isolated(self, text, lang):
+        """A date keeps its order inside a line that runs from right to left (Unicode isolates)."""
+        rtl = self.env["res.lang"]._get_data(code=lang or "en_US").direction == "rtl"
+        return f"\u2066{text}\u2069" if rtl else text
