@@ -56,7 +56,7 @@ class IspImport(Command):
         try:
             code = self._main(options)
         except CommandError as error:
-            print(error, file=sys.stderr)
+            sys.stderr.write(f"{error}\n")
             code = FAILED
         sys.exit(code)
 
@@ -84,7 +84,7 @@ class IspImport(Command):
                 if options.check:
                     cr.rollback()
         if options.json:
-            print(json.dumps({"files": results}, ensure_ascii=False))
+            _say(json.dumps({"files": results}, ensure_ascii=False))
         return USABLE if all(result["usable"] for result in results) else REFUSED
 
     def _rank(self, env, content):
@@ -92,7 +92,7 @@ class IspImport(Command):
         return ORDER.index(kind) if kind else len(ORDER)
 
     def _import(self, env, path, content, options):
-        say = _silent if options.json else print
+        say = _silent if options.json else _say
         vals = {"bill_from": options.bill_from} if options.bill_from else {}
         record = env["isp.import"]._from_bytes(content, path.name, **vals)
         say(f"{path}: {len(content):,} bytes")
@@ -132,15 +132,20 @@ def _read(path):
         raise CommandError(f"{path}: {error.strerror}") from None
 
 
-def _silent(*_args, **_kwargs):
-    pass
+def _say(text, end="\n"):
+    sys.stdout.write(f"{text}{end}")
+    sys.stdout.flush()
+
+
+def _silent(text, end="\n"):
+    """Nothing but JSON may be printed."""
 
 
 def _show_progress(say, record):
     if sys.stdout.isatty():
-        say(f"\r  {record.progress:3.0f} %", end="\n" if record.position >= record.last_line else "", flush=True)
+        say(f"\r  {record.progress:3.0f} %", end="\n" if record.position >= record.last_line else "")
     else:
-        say(f"  line {record.position} of {record.last_line}", flush=True)
+        say(f"  line {record.position} of {record.last_line}")
 
 
 def _result(record, path, usable):

@@ -395,9 +395,8 @@ class IspImport(models.Model):
 
     def _as_importer(self):
         """With all rights, but as the person who imports: the log of a subscription names that person."""
-        context = {**self.env.context, "active_test": False, "lang": "en_US"}
         record = self.with_user(self.user_id or self.env.user).with_company(self.company_id).sudo()
-        return record.with_context(context)
+        return record.with_context(active_test=False, lang="en_US")
 
     def _no_counts(self):
         names = ("row_count", "created_count", "updated_count", "unchanged_count", "refused_count", "warning_count")

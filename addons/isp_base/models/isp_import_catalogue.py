@@ -1,4 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+# pylint: disable=consider-merging-classes-inherited
+# A file for each kind of import; together they would be too long to read.
 from collections import Counter
 
 from odoo import models
@@ -10,7 +12,7 @@ from ..engine.tabular import WARNING, Problem
 ARABIC = "ar_001"
 
 
-class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inherited
+class IspImport(models.Model):
     """Fair-use ladders and plans."""
 
     _inherit = "isp.import"
@@ -58,7 +60,7 @@ class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inher
     # === Plans ===
 
     def _judge_plans(self, rows):
-        ladders = self.env["isp.fup"].search([])
+        ladders = self.env["isp.fup"].search([("code", "in", list({row.cells["fup"].upper() for row in rows}))])
         records, problems = plan_file.read(rows, set(ladders.mapped("code")))
         used = self._plans_in_use([record.code for record in records])
         refused = set()
@@ -88,7 +90,7 @@ class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inher
     def _import_plans(self, records):
         """Create or update plans by code; see ``_importers``."""
         plans = {plan.code: plan for plan in self.env["isp.plan"].search([("code", "in", [r.code for r in records])])}
-        ladders = {ladder.code: ladder.id for ladder in self.env["isp.fup"].search([])}
+        ladders = {ladder.code: ladder.id for ladder in self.env["isp.fup"].search([("code", "in", [r.fup for r in records])])}
         counts, creating = Counter(), []
         for record in records:
             vals = self._prepare_plan_vals(record, ladders)

@@ -1,4 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+# pylint: disable=consider-merging-classes-inherited
+# A file for each kind of import; together they would be too long to read.
 from collections import Counter
 
 from odoo import models
@@ -10,15 +12,16 @@ from ..engine.tabular import WARNING, Problem
 COMPANY_TYPES = ("business", "government", "ngo")
 
 
-class IspImport(models.Model):  # pylint: disable=consider-merging-classes-inherited
+class IspImport(models.Model):
     """Subscribers: a customer and a subscription for each line."""
 
     _inherit = "isp.import"
 
     def _judge_subscribers(self, rows):
+        codes = {row.cells["plan_code"].upper() for row in rows}
         plans = {
             plan.code: subscriber_file.PlanFacts(plan.billing_mode, plan.service_type)
-            for plan in self.env["isp.plan"].search([])
+            for plan in self.env["isp.plan"].search([("code", "in", list(codes))])
         }
         states = self.env.ref("base.ss").state_ids.mapped("name")
         records, problems = subscriber_file.read(
