@@ -14,9 +14,7 @@ def human(count: int) -> str:
     """
     if count < 1000:
         return f"{count} B"
-    value, unit = float(count), "B"
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if round(value, 2) < 1000:
-            break
-    return f"{value:.2f} {unit}"
+    power = 1
+    while power < 4 and round(count / 1000**power, 2) >= 1000:
+        power += 1
+    return f"{count / 1000**power:.2f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

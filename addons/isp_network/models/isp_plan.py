@@ -3,7 +3,6 @@ from odoo import api, fields, models
 
 from ..engine.rate import rate_limit
 
-
 #: Fields of a plan that accesses copy (the rate is joined).
 _COPIED = {"device_limit", "quota_mb", "overage_price_gb", "billing_mode", "period_unit"}
 

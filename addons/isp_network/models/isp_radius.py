@@ -3,9 +3,8 @@ import logging
 import re
 
 from odoo import api, models
-from odoo.tools import SQL, file_open
-
 from odoo.addons.isp_base.tools.settings import setting
+from odoo.tools import SQL, file_open
 
 _logger = logging.getLogger(__name__)
 

@@ -5,10 +5,9 @@ import re
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.addons.isp_base.tools.secret import encrypt
 from odoo.exceptions import ValidationError
 from odoo.tools import SQL
-
-from odoo.addons.isp_base.tools.secret import encrypt
 
 from ..drivers import coa
 from .isp_session import ALIVE

@@ -2,12 +2,10 @@
 import socket
 import threading
 
-from pyrad import packet
-
+from odoo.addons.queue_job.tests.common import trap_jobs
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
-
-from odoo.addons.queue_job.tests.common import trap_jobs
+from pyrad import packet
 
 from ..drivers import coa
 from ..models.isp_router import BACK_OFF, MAX_FAILURES
