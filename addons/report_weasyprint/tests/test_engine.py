@@ -40,3 +40,8 @@ class TestEngine(BaseCase):
         page = "<style>@page { @bottom-right { content: counter(page) ' of ' counter(pages) } }</style>"
         texts = text_of(self._pdf(page + '<p>a</p><p style="break-before: page">b</p>'))
         self.assertEqual(texts, ["a 1 of 2", "b 2 of 2"])
+
+    def test_a_document_cannot_change_the_fonts_of_the_next(self):
+        face = "<style>@font-face { font-family: 'Noto Sans'; src: url(data:font/ttf;base64,AAAA) }</style>"
+        self._pdf(face + "<p style=\"font-family: 'Noto Sans'\">a</p>")
+        self.assertEqual(text_of(self._pdf("<p style=\"font-family: 'Noto Sans'\">fi</p>")), ["fi"])

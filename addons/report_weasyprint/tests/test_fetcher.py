@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import base64
 import http.server
+import io
 import os
 import tempfile
 import threading
@@ -9,6 +10,7 @@ import psycopg2
 from markupsafe import Markup
 from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
+from PIL import Image
 from weasyprint.urls import FatalURLFetchingError
 
 from ..tools import InsideFetcher
@@ -59,13 +61,14 @@ class TestFetcher(WeasyprintCase):
         self.assertEqual(self._fetch(f"/web/image/{mine.id}/x.png"), base64.b64decode(PIXEL))
 
     def test_barcode(self):
-        for address in (
-            "QR/216000?width=200&height=200",
-            "?barcode_type=QR&value=A",
-            "Code128/C10000?width=300",
-        ):
-            self.assertIn(b"<svg", self._fetch(f"/report/barcode/{address}"))
-        self._refused(f"{BASE}/report/barcode/QR/A?width=99999")
+        self.assertIn(b"<svg", self._fetch("/report/barcode/Code128/C10000?width=300&height=60"))
+        for address in ("QR/216000?width=200&height=200", "?barcode_type=QR&value=216000"):
+            code = Image.open(io.BytesIO(self._fetch(f"/report/barcode/{address}")))
+            modules = code.resize((code.width // 8, code.height // 8))
+            self.assertEqual(modules.size, (29, 29))
+            edge = [modules.getpixel((column, 10)) for column in range(12)]  # below the upper left eye
+            self.assertEqual([bool(light) for light in edge], [True] * 4 + [False] * 7 + [True])
+        self._refused(f"{BASE}/report/barcode/Code128/A?width=99999")
         self._refused(f"{BASE}/report/barcode/EAN13/no-digits")
 
     # === Refused === #

@@ -3,6 +3,7 @@
 
 import logging
 import re
+import threading
 
 from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
@@ -16,6 +17,26 @@ for _name, _level in (("weasyprint", logging.CRITICAL), ("fontTools", logging.WA
 ROLL_WIDTH = re.compile(r"\d+(\.\d+)?mm")
 ROLL_END = "roll-end"
 LONGEST_ROLL = "5000mm"  # a PDF page cannot be longer than 5080 mm
+
+
+class InstalledFonts(FontConfiguration):
+    """The machine's fonts and no others: ``@font-face`` is left out.
+
+    Listing the fonts takes longer than setting a page, so a thread does it once; and what is shared between
+    documents must not be something a document can change.
+    """
+
+    def add_font_face(self, rule_descriptors, url_fetcher):
+        return None
+
+
+_thread = threading.local()
+
+
+def _installed_fonts():
+    if not hasattr(_thread, "fonts"):
+        _thread.fonts = InstalledFonts()
+    return _thread.fonts
 
 
 def html_to_pdf(html, *, fetcher, base_url, page_css=""):
@@ -39,7 +60,7 @@ def html_to_pdf(html, *, fetcher, base_url, page_css=""):
         page_css = f"@page {{ size: {roll} {LONGEST_ROLL} !important }}"
     pages = document.render(
         stylesheets=[CSS(string=page_css, url_fetcher=fetcher)] if page_css else None,
-        font_config=FontConfiguration(),
+        font_config=_installed_fonts(),
     )
     if roll:
         for page in pages.pages:
