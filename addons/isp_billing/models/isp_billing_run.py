@@ -274,7 +274,7 @@ class IspBillingRun(models.Model):
 
     def _invoice_customers(self, partners):
         """One posted invoice a customer with all rows of the ledger that have none yet."""
-        periods = self.env["isp.period"].search(
+        periods = self.env["isp.period"].sudo().search(
             [
                 ("company_id", "=", self.company_id.id),
                 ("move_line_id", "=", False),
@@ -397,6 +397,6 @@ class IspBillingRun(models.Model):
         link = "subscription_id" if record._name == "isp.subscription" else "partner_id"
         partner = record.partner_id if link == "subscription_id" else record
         text = error.args[0] if isinstance(error, (UserError, AccessError)) else str(error)
-        self.env["isp.billing.error"].create(
+        self.env["isp.billing.error"].sudo().create(
             {"run_id": self.id, "phase": phase, "partner_id": partner.id, link: record.id, "message": text.strip()}
         )

@@ -85,3 +85,11 @@ class AccountTax(models.Model):
         """Return the first and the last day of the rate, both inclusive."""
         self.ensure_one()
         return self.l10n_ss_valid_from or date.min, self.l10n_ss_valid_to or date.max
+
+    def _l10n_ss_at(self, day):
+        """Return the rate of this tax's kind that is valid on a day; itself when it is not dated or none is."""
+        self.ensure_one()
+        start, end = self._l10n_ss_period()
+        if not self.l10n_ss_kind or start <= day <= end:
+            return self
+        return self._l10n_ss_tax_at(self.l10n_ss_kind, day, self.company_id, self.type_tax_use) or self

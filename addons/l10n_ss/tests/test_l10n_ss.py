@@ -145,6 +145,16 @@ class TestL10nSs(AccountTestInvoicingCommon):
         self.assertEqual(find("excise", fields.Date.to_date("2027-06-30")).amount, 20)
         self.assertEqual(find("excise", fields.Date.to_date("2027-07-01")), new)
 
+    def test_invoice_takes_the_rate_of_its_date(self):
+        """The product keeps the excise of 20 %; an invoice of 2021 is charged 15 %, one of today 20 %."""
+        for day, tax in (("2021-06-30", 27000), ("2022-07-17", 27000), ("2022-07-18", 36000)):
+            self.assertEqual(self._invoice(invoice_date=day).amount_tax, tax, day)
+
+    def test_exemption_holds_on_any_date(self):
+        exempt = self.chart.ref("ss_excise_exempt")
+        for day in ("2021-06-30", "2026-11-01"):
+            self.assertFalse(self._invoice(invoice_date=day, fiscal_position_id=exempt.id).amount_tax, day)
+
     def test_a_rate_cannot_end_before_it_begins(self):
         with self.assertRaisesRegex(ValidationError, "before it begins"):
             self.chart.ref("ss_excise_20").l10n_ss_valid_to = "2022-07-17"
