@@ -13,6 +13,10 @@ class IspImport(models.Model):
         self._set_billing_from(batch)
         self._book_opening_balances(batch)
 
+    def _import_is_managed(self, subscription):
+        """Override of `isp_base`: what has been billed here is not changed by a file any more."""
+        return super()._import_is_managed(subscription) or bool(subscription.period_ids)
+
     def _set_billing_from(self, batch):
         """Bill from the first anchor after the hand-over: the period before was the old system's."""
         by_day = {}

@@ -55,6 +55,15 @@ class TestImport(BillingCommon):
         self.assertEqual(self._subscription("Z1").balance, 12000)
         self.assertEqual(again.line_ids.mapped("column"), ["opening_balance"])
 
+    def test_file_does_not_change_what_is_billed(self):
+        self._create_plan("B-OTHER")
+        self._import(self._line("Z1"))
+        line = self._subscription("Z1")
+        self._bill(date(2026, 11, 14))
+        again = self._import(self._line("Z1", "terminated").replace("B-HOME", "B-OTHER"))
+        self.assertEqual((line.state, line.plan_id), ("active", self.plan))
+        self.assertTrue(again.line_ids)
+
     def test_old_debt_is_due_like_an_invoice_of_the_hand_over(self):
         self._import(self._line("Z1", balance="12000"))
         line = self._subscription("Z1")
