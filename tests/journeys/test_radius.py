@@ -3,6 +3,7 @@
 
 import re
 import time
+from datetime import timedelta
 
 import pytest
 from instances import env_of
@@ -142,6 +143,23 @@ def test_next_answer_after_a_change(instance, nas):
     with env_of(instance) as env:
         env["isp.subscription"].search([("username", "=", "achol")])._set_state("active", "payment")
     assert nas.login("achol", "pw-achol").values["Mikrotik-Rate-Limit"] == "1024k/2048k"
+
+
+def test_all_attributes_arrive(instance, nas):
+    with env_of(instance) as env:
+        access = env["isp.access"].search([("name", "=", "nine")])
+        until = env.cr.now() + timedelta(hours=2)
+        vals = {"static_ip": "10.7.7.7", "quota_bytes": 10_000_000_000, "quota_from": env.cr.now(), "valid_until": until}
+        access._apply(vals)
+    try:
+        values = nas.login("nine", "pw-nine", "chap").values
+        assert values["Framed-IP-Address"] == "10.7.7.7"
+        assert (values["Mikrotik-Total-Limit"], values["Mikrotik-Total-Limit-Gigawords"]) == ("1410065408", "2")
+        assert 7100 < int(values["Session-Timeout"]) <= 7200
+    finally:
+        with env_of(instance) as env:
+            access = env["isp.access"].search([("name", "=", "nine")])
+            access._apply({"static_ip": False, "quota_bytes": 0, "valid_until": False})
 
 
 HOSTILE = [

@@ -9,7 +9,7 @@ from odoo.tools import SQL, file_open
 _logger = logging.getLogger(__name__)
 
 #: What the RADIUS role may execute, and nothing else of ours.
-PUBLIC_FUNCTIONS = ("authz", "authr", "acct", "acct_nas", "nas")
+PUBLIC_FUNCTIONS = ("auth", "authz", "authr", "acct", "acct_nas", "nas")
 
 
 class IspRadius(models.AbstractModel):
@@ -49,7 +49,7 @@ class IspRadius(models.AbstractModel):
         return {oid: (name, signature) for oid, name, signature in self.env.cr.fetchall()}
 
     def _grant(self):
-        """Nobody may use the schema but the RADIUS role, and that role only the five functions."""
+        """Nobody may use the schema but the RADIUS role, and that role only the public functions."""
         cr = self.env.cr
         cr.execute("REVOKE ALL ON SCHEMA radius FROM PUBLIC")
         cr.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA radius FROM PUBLIC")

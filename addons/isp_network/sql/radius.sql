@@ -1,8 +1,9 @@
 -- What FreeRADIUS may ask and tell. Applied at every install and upgrade of isp_network (models/isp_radius.py).
 --
 -- Public functions (the RADIUS role may execute these and nothing else of ours):
---   radius.authz(login, nas, mac)   check rows:  Cleartext-Password, or Auth-Type := Reject
---   radius.authr(login, nas, mac)   reply rows:  what goes into the Access-Accept, or Reply-Message of a reject
+--   radius.auth(login, nas, mac)    the whole answer to a log-in
+--   radius.authz(login, nas, mac)   its check rows:  Cleartext-Password, or Auth-Type := Reject
+--   radius.authr(login, nas, mac)   its reply rows:  what goes into the Access-Accept, or Reply-Message of a reject
 --   radius.acct(…)                  one Start, Interim-Update or Stop; idempotent; answers 1
 --   radius.acct_nas(…)              Accounting-On/-Off of a router; answers 1
 --   radius.nas(ip)                  secret of a router that FreeRADIUS does not know yet
@@ -32,11 +33,12 @@ BEGIN
     IF p_text IS NULL OR length(p_text) > 40 THEN
         RETURN NULL;
     END IF;
-    v_hex := upper(regexp_replace(p_text, '[:.\-]', '', 'g'));
-    IF v_hex !~ '^[0-9A-F]{12}$' THEN
+    v_hex := upper(translate(p_text, ':.-', ''));
+    IF length(v_hex) <> 12 OR translate(v_hex, '0123456789ABCDEF', '') <> '' THEN
         RETURN NULL;
     END IF;
-    RETURN rtrim(regexp_replace(v_hex, '(..)', '\1:', 'g'), ':');
+    RETURN concat_ws(':', substr(v_hex, 1, 2), substr(v_hex, 3, 2), substr(v_hex, 5, 2), substr(v_hex, 7, 2),
+                     substr(v_hex, 9, 2), substr(v_hex, 11, 2));
 END $$;
 
 -- A whole number from 0 to p_max; blank is 0; anything else is NULL.
@@ -46,7 +48,7 @@ BEGIN
     IF p_text IS NULL OR p_text = '' THEN
         RETURN 0;
     END IF;
-    IF p_text !~ '^[0-9]{1,18}$' OR p_text::bigint > p_max THEN
+    IF length(p_text) > 18 OR translate(p_text, '0123456789', '') <> '' OR p_text::bigint > p_max THEN
         RETURN NULL;
     END IF;
     RETURN p_text::bigint;
@@ -89,11 +91,10 @@ BEGIN
     IF p_day IS NULL OR p_day NOT BETWEEN 1 AND 31 THEN
         RETURN coalesce(p_from, '-infinity');
     END IF;
-    FOR i IN 0..1 LOOP
-        v_start := least(v_month + make_interval(days => p_day - 1), v_month + interval '1 month' - interval '1 day');
-        EXIT WHEN v_start <= v_local;
-        v_month := v_month - interval '1 month';
-    END LOOP;
+    v_start := least(v_month + make_interval(days => p_day - 1), v_month + interval '1 month' - interval '1 day');
+    IF v_start > v_local THEN
+        v_start := least(v_month - interval '1 month' + make_interval(days => p_day - 1), v_month - interval '1 day');
+    END IF;
     RETURN greatest(v_start - interval '2 hours', coalesce(p_from, '-infinity'));
 END $$;
 
@@ -113,14 +114,23 @@ DECLARE
     v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
     v_mac text := radius.mac(p_mac);
     v_devices integer;
-    v_used bigint;
-    v_start timestamp;
     a record;
 BEGIN
+    -- One statement for the common case.
     SELECT x.id, x.password, x.state, x.valid_until, x.quota_bytes, x.quota_from, x.quota_day,
-           x.device_limit, x.static_ip, p.rate_limit
+           x.device_limit, x.static_ip, p.rate_limit, c.since, c.bytes,
+           -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session
+           -- may stand open after a power cut), and sessions that missed two interim packets.
+           CASE WHEN p_count AND x.device_limit > 0 THEN
+               (SELECT count(*) FROM public.isp_session s
+                 WHERE s.access_id = x.id AND s.stopped IS NULL
+                   AND s.updated > v_now - (2 * radius.interim(x.id) + 60) * interval '1 second'
+                   AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac))
+           END AS others
       INTO a
-      FROM public.isp_access x LEFT JOIN public.isp_plan p ON p.id = x.plan_id
+      FROM public.isp_access x
+      LEFT JOIN public.isp_plan p ON p.id = x.plan_id
+      LEFT JOIN public.isp_quota_counter c ON c.access_id = x.id AND x.quota_bytes > 0
      WHERE x.name = p_login;
     IF NOT FOUND THEN
         RETURN;
@@ -134,13 +144,12 @@ BEGIN
         RETURN;
     END IF;
 
-    -- The limit counts devices with a session that still reports. Not counted: the same device dialling again
-    -- (its old session may stand open after a power cut), and sessions that missed two interim packets.
-    IF p_count AND a.device_limit > 0 THEN
+    IF a.others >= a.device_limit THEN
+        -- A device may have several sessions; then it counts once.
         SELECT count(DISTINCT coalesce(s.mac, s.id::text)) INTO v_devices
           FROM public.isp_session s
          WHERE s.access_id = a.id AND s.stopped IS NULL
-           AND s.updated > v_now - make_interval(secs => 2 * radius.interim(a.id) + 60)
+           AND s.updated > v_now - (2 * radius.interim(a.id) + 60) * interval '1 second'
            AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac);
         IF v_devices >= a.device_limit THEN
             verdict := 'reject'; reason := 'devices'; message := 'Too many devices are logged in';
@@ -154,9 +163,10 @@ BEGIN
     ELSIF a.valid_until <= v_now THEN
         verdict := 'wall'; reason := 'expired'; message := 'Expired';
     ELSIF a.quota_bytes > 0 THEN
-        v_start := radius.quota_start(a.quota_from, a.quota_day, v_now);
-        SELECT c.bytes INTO v_used FROM public.isp_quota_counter c WHERE c.access_id = a.id AND c.since = v_start;
-        data_left := greatest(a.quota_bytes - coalesce(v_used, 0), 0);
+        data_left := a.quota_bytes;
+        IF a.since = radius.quota_start(a.quota_from, a.quota_day, v_now) THEN
+            data_left := greatest(a.quota_bytes - a.bytes, 0);
+        END IF;
         IF data_left = 0 THEN
             verdict := 'wall'; reason := 'quota'; message := 'Data used up';
         END IF;
@@ -179,21 +189,27 @@ END $$;
 
 -- ---------------------------------------------------------------- authentication
 
-CREATE OR REPLACE FUNCTION radius.authz(p_login text, p_nas text DEFAULT NULL, p_mac text DEFAULT NULL)
+-- All of an answer in one question: what FreeRADIUS asks. It takes the rows as check items and moves the
+-- attributes of the answer into the reply (config/freeradius/sites/main).
+CREATE OR REPLACE FUNCTION radius.auth(p_login text, p_nas text DEFAULT NULL, p_mac text DEFAULT NULL)
 RETURNS TABLE (id integer, username text, attribute text, value text, op text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v record;
 BEGIN
-    SELECT * INTO v FROM radius.verdict(p_login, p_mac, true);
+    v := radius.verdict(p_login, p_mac, true);
     IF v.access_id IS NULL THEN
         RETURN;
     END IF;
     id := v.access_id; username := p_login; op := ':=';
+    IF v.message IS NOT NULL THEN
+        attribute := 'Reply-Message'; value := v.message; RETURN NEXT;
+    END IF;
     IF v.verdict = 'reject' THEN
-        attribute := 'Auth-Type'; value := 'Reject';
-        RETURN NEXT;
-    ELSIF v.password <> '' THEN
+        attribute := 'Auth-Type'; value := 'Reject'; RETURN NEXT;
+        RETURN;
+    END IF;
+    IF v.password <> '' THEN
         attribute := 'Cleartext-Password';
         -- rlm_sql expands a value that is quoted as a whole ("…" and `…`): pass such a password as a literal.
         value := CASE
@@ -202,32 +218,39 @@ BEGIN
             ELSE v.password END;
         RETURN NEXT;
     END IF;
+    attribute := 'Class'; value := 'isp:' || v.access_id; RETURN NEXT;
+    attribute := 'Acct-Interim-Interval'; value := radius.interim(v.access_id); RETURN NEXT;
+    IF v.rate IS NOT NULL THEN
+        attribute := 'Mikrotik-Rate-Limit'; value := v.rate; RETURN NEXT;
+    END IF;
+    IF v.verdict = 'wall' THEN
+        attribute := 'Mikrotik-Address-List'; value := 'isp-suspended'; RETURN NEXT;
+    END IF;
+    IF v.session_timeout IS NOT NULL THEN
+        attribute := 'Session-Timeout'; value := v.session_timeout; RETURN NEXT;
+    END IF;
+    IF v.static_ip IS NOT NULL THEN
+        attribute := 'Framed-IP-Address'; value := v.static_ip; RETURN NEXT;
+    END IF;
+    IF v.data_left IS NOT NULL THEN
+        attribute := 'Mikrotik-Total-Limit'; value := v.data_left % 4294967296; RETURN NEXT;
+        attribute := 'Mikrotik-Total-Limit-Gigawords'; value := v.data_left / 4294967296; RETURN NEXT;
+    END IF;
+END $$;
+
+-- The two halves of it, for servers and people who want them apart.
+CREATE OR REPLACE FUNCTION radius.authz(p_login text, p_nas text DEFAULT NULL, p_mac text DEFAULT NULL)
+RETURNS TABLE (id integer, username text, attribute text, value text, op text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute IN ('Cleartext-Password', 'Auth-Type');
 END $$;
 
 CREATE OR REPLACE FUNCTION radius.authr(p_login text, p_nas text DEFAULT NULL, p_mac text DEFAULT NULL)
 RETURNS TABLE (id integer, username text, attribute text, value text, op text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    v record;
 BEGIN
-    SELECT * INTO v FROM radius.verdict(p_login, p_mac, true);
-    IF v.access_id IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY
-        SELECT v.access_id::integer, p_login, r.attribute, r.value, ':='::text
-          FROM (VALUES
-            ('Reply-Message', v.message),
-            ('Class', CASE WHEN v.verdict <> 'reject' THEN 'isp:' || v.access_id END),
-            ('Mikrotik-Rate-Limit', v.rate),
-            ('Mikrotik-Address-List', CASE WHEN v.verdict = 'wall' THEN 'isp-suspended' END),
-            ('Acct-Interim-Interval', CASE WHEN v.verdict <> 'reject' THEN radius.interim(v.access_id)::text END),
-            ('Session-Timeout', v.session_timeout::text),
-            ('Framed-IP-Address', CASE WHEN v.verdict <> 'reject' THEN v.static_ip END),
-            ('Mikrotik-Total-Limit', (v.data_left % 4294967296)::text),
-            ('Mikrotik-Total-Limit-Gigawords', (v.data_left / 4294967296)::text)
-          ) AS r (attribute, value)
-         WHERE r.value IS NOT NULL;
+    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute NOT IN ('Cleartext-Password', 'Auth-Type');
 END $$;
 
 CREATE OR REPLACE FUNCTION radius.nas(p_ip text)
@@ -340,7 +363,7 @@ BEGIN
     BEGIN
         v_up := v_up + v_up_giga * 4294967296;
         v_down := v_down + v_down_giga * 4294967296;
-        SELECT * INTO t FROM radius.event_time(p_event, p_delay, p_received);
+        t := radius.event_time(p_event, p_delay, p_received);
         v_began := t.happened - make_interval(secs => v_seconds);
         -- Without the router's clock a repeated packet carries the time of its repetition.
         v_slack := CASE WHEN t.has_clock THEN interval '0' ELSE interval '30 seconds' END;
@@ -473,7 +496,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     t record;
 BEGIN
-    SELECT * INTO t FROM radius.event_time(p_event, p_delay, p_received);
+    t := radius.event_time(p_event, p_delay, p_received);
     UPDATE public.isp_session s
        SET stopped = t.happened, cause = 'NAS-Reboot', presumed = true
      WHERE s.nas_ip = radius.label(p_nas) AND s.stopped IS NULL AND s.started <= t.happened;

@@ -8,7 +8,7 @@ from .common import NetworkCommon
 
 @tagged("post_install", "-at_install")
 class TestRadiusRole(NetworkCommon):
-    """The role of the RADIUS server may execute five functions and nothing else of ours."""
+    """The role of the RADIUS server may execute six functions and nothing else of ours."""
 
     def setUp(self):
         super().setUp()
@@ -18,7 +18,7 @@ class TestRadiusRole(NetworkCommon):
     def _as_catalogue(self, query, *params):
         return self.env.execute_query(SQL(query, *params))
 
-    def test_may_execute_the_five_and_no_other(self):
+    def test_may_execute_these_and_no_other(self):
         rows = self._as_catalogue(
             "SELECT proname, has_function_privilege('isp_radius', oid, 'EXECUTE') FROM pg_proc"
             " WHERE pronamespace = 'radius'::regnamespace"
