@@ -219,7 +219,7 @@ def kept_back():
 
 
 def play_two_months():
-    """Last month billed and mostly paid, who did not pay is cut off; this month billed, half of it paid."""
+    """Last month billed and mostly paid, who did not pay is cut off; this month billed, some of it paid."""
     if not has("isp.billing.run"):
         return
     today, first = date.today(), last_month()
@@ -230,7 +230,7 @@ def play_two_months():
         say(f"{len(cut)} subscriptions suspended for not paying")
         env.cr.commit()
     if bill(today, today):
-        pay(0.5, today, today)
+        pay(0.3, today, today)
 
 
 def protect():

@@ -8,7 +8,18 @@ import sys
 from pathlib import Path
 
 #: What core or an OCA add-on says without need: (logger, text, why it is harmless).
-ALLOWED: list[tuple[str, str, str]] = []
+ALLOWED = [
+    (
+        "odoo.addons.base.models.ir_cron",
+        r"Job 'Base: Auto-vacuum internal data' \(\d+\) processed no record",
+        "core's own clean-up job, on a day without anything to clean up",
+    ),
+    (
+        "longpolling",
+        r"Invalid HTTP method: '\\x88",
+        "the closing frame of a browser's websocket that came after the server had let go of it",
+    ),
+]
 
 _LINE = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:,]+ \d+ (?P<level>[A-Z]+) (?P<database>\S+) (?P<logger>[\w.]+): (?P<text>.*)$"

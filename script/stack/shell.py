@@ -70,7 +70,7 @@ def run_shown(args, *, log: Path, show, **kwargs) -> None:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_die_with_parent(signal.SIGTERM),
+            preexec_fn=die_with_parent(signal.SIGTERM),
             **kwargs,
         )
         try:
@@ -88,7 +88,7 @@ def run_shown(args, *, log: Path, show, **kwargs) -> None:
         raise StackError(f"{name} failed (exit {process.returncode}; log: {log}):\n{''.join(tail)}")
 
 
-def _die_with_parent(sig: signal.Signals):
+def die_with_parent(sig: signal.Signals):
     """For ``preexec_fn``: the child gets ``sig`` when the thread that started it ends."""
     pr_set_pdeathsig = 1
     prctl = ctypes.CDLL(None).prctl
@@ -109,7 +109,7 @@ def spawn(
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(death_signal),
+            preexec_fn=die_with_parent(death_signal),
             **kwargs,
         )
     log.with_suffix(".pid").write_text(f"{process.pid} {_born(process.pid)}")

@@ -1,13 +1,15 @@
 """``script/test``: set up, bring the test database up to date, run pytest."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from . import addons, packages, paths
 from .instance import Instance, RunLock
-from .shell import StackError, fail, step
+from .shell import StackError, die_with_parent, fail, step
 
 DATABASE = "isp_test"
 
@@ -46,7 +48,14 @@ def _pytest(instance: Instance, arguments: list[str]) -> int:
     command += [f"--odoo-database={DATABASE}", "--odoo-http", "--odoo-log-level=warn", *targets, *arguments]
     step("Running the tests")
     sys.stdout.flush()
-    return subprocess.run([str(c) for c in command], cwd=paths.REPO, env=env, check=False).returncode
+    process = subprocess.Popen(
+        [str(c) for c in command], cwd=paths.REPO, env=env, preexec_fn=die_with_parent(signal.SIGINT)
+    )
+    for sig in (signal.SIGTERM, signal.SIGHUP):  # a Ctrl-C reaches pytest from the terminal
+        signal.signal(sig, lambda *_args: process.send_signal(signal.SIGINT))
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            return process.wait()
 
 
 def _is_target(argument: str) -> bool:

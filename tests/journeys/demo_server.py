@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from stack import paths
+from stack.shell import die_with_parent
 
 FOLDER = Path(os.environ["ISP_TEST_RUN_DIR"]) / "journeys"
 SCRIPT = paths.REPO / "script" / "server"
@@ -37,6 +38,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 env=env,
                 start_new_session=True,
+                preexec_fn=die_with_parent(signal.SIGTERM),
             )
 
     @property
