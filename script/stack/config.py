@@ -6,9 +6,13 @@ from pathlib import Path
 from . import paths
 from .shell import StackError
 
+#: Where services are found: all on this machine, unless ``production.py`` says otherwise.
+HERE = {"PG_HOST": "127.0.0.1", "LISTEN": "127.0.0.1"}
+
 
 def render(template: str, values: dict[str, object]) -> str:
     text = (paths.CONFIG / template).read_text()
+    values = {**HERE, **values}
 
     def value(match: re.Match) -> str:
         if match[1] not in values:

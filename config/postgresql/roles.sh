@@ -1,0 +1,8 @@
+#!/bin/sh
+# Run once by the image of PostgreSQL, when its data folder is empty.
+set -eu
+psql -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -v odoo="$ODOO_DB_PASSWORD" -v radius="$RADIUS_DB_PASSWORD" <<'SQL'
+CREATE ROLE odoo LOGIN NOSUPERUSER NOCREATEROLE CREATEDB PASSWORD :'odoo';
+CREATE ROLE isp_radius LOGIN NOSUPERUSER NOCREATEROLE NOINHERIT CONNECTION LIMIT 40 PASSWORD :'radius';
+CREATE DATABASE isp OWNER odoo;
+SQL

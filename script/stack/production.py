@@ -1,0 +1,60 @@
+"""Fills the templates of ``config/`` for the containers of ``docker-compose.yml``.
+
+Runs in the service ``config`` before the others, with the secrets of ``config/production.env`` in
+its environment: ``production.py odoo FOLDER`` or ``production.py freeradius FOLDER``.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+if __package__:
+    from . import config
+else:  # started as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from stack import config
+
+DATABASE = "isp"
+
+
+def odoo(target: Path, env) -> None:
+    values = {
+        "ADDONS_PATH": "/opt/isp/addons,/opt/isp/oca/odoo/addons",
+        "DATA_DIR": "/var/lib/odoo",
+        "PG_HOST": "postgres",
+        "PG_PORT": 5432,
+        "LISTEN": "0.0.0.0",
+        "DB_NAME": DATABASE,
+        "DB_PASSWORD": env["ODOO_DB_PASSWORD"],
+        "ADMIN_PASSWORD": env["ODOO_MASTER_PASSWORD"],
+        "SECRET_KEY": env["ISP_SECRET_KEY"],
+        "ODOO_PORT": 8069,
+        "GEVENT_PORT": 8072,
+        "WORKERS": env.get("ODOO_WORKERS", 5),
+    }
+    (target / "odoo.conf").write_text(config.render("odoo/odoo.conf", values))
+
+
+def freeradius(target: Path, env) -> None:
+    values = {
+        "DIR": "/etc/isp",
+        "PG_HOST": "postgres",
+        "PG_PORT": 5432,
+        "LISTEN": "*",
+        "DB_NAME": DATABASE,
+        "DB_PASSWORD": env["RADIUS_DB_PASSWORD"],
+        "AUTH_PORT": 1812,
+        "ACCT_PORT": 1813,
+        "HEALTH_SECRET": env["RADIUS_HEALTH_SECRET"],
+        "ROUTERS_NET": "0.0.0.0/0",
+    }
+    for path in config.render_tree("freeradius", target, values):
+        path.chmod(0o600)
+    for folder in ("log", "acct", "run"):
+        (target / folder).mkdir(exist_ok=True)
+    # Routers are asked from the database as they call; none need be known from the start.
+    (target / "clients.conf").touch(0o600)
+
+
+if __name__ == "__main__":
+    {"odoo": odoo, "freeradius": freeradius}[sys.argv[1]](Path(sys.argv[2]), os.environ)
