@@ -9,6 +9,7 @@ import time
 from . import demo, packages, paths
 from .instance import Busy, Instance, RunLock
 from .shell import StackError, fail, step
+from .traffic import Traffic
 
 NAME = "demo"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -66,9 +67,11 @@ def _serve(options) -> int:
         instance.postgres.start()
         demo.prepare(instance)
         _start(instance)
+        traffic = Traffic(instance)
+        traffic.tick()
         lock.note(url=instance.url)
         print(f"\n{demo.welcome(instance)}\n\nCtrl-C stops everything.", flush=True)
-        return _watch(instance)
+        return _watch(instance, traffic)
     finally:
         # A second Ctrl-C must not cut the orderly end short.
         for sig in _ENDING:
@@ -85,7 +88,7 @@ def _start(instance: Instance) -> None:
             service.start()
 
 
-def _watch(instance: Instance) -> int:
+def _watch(instance: Instance, traffic: Traffic) -> int:
     """Wait for Ctrl-C. A service that ends by itself ends the rest."""
     while True:
         for name, service in instance.services():
@@ -95,6 +98,7 @@ def _watch(instance: Instance) -> int:
                     flush=True,
                 )
                 return 1
+        traffic.tick()
         time.sleep(0.5)
 
 

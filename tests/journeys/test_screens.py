@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from browser import DESK, PHONE, file_name, sideways, tab
 from demo_server import Demo
 from stack import demo, logcheck
+from stack.browser import DESK, PHONE, file_name, sideways, tab
 
 USER = {user["role"]: user for user in demo.USERS}
 PICTURES = Path(os.environ["ISP_TEST_RUN_DIR"]) / "screens"

@@ -1,4 +1,4 @@
-"""Chromium on the demo: log in, open screens, and keep what its console says."""
+"""Chromium on the demo: log in, open screens, and keep what its console says. (Needs the Python of ``.cache``.)"""
 
 import contextlib
 import re

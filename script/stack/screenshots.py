@@ -1,0 +1,139 @@
+"""``script/screenshots``: pictures of the running demo, in English and Arabic.
+
+Called by a person on the system's Python it finds or starts the demo, then calls itself with the
+address on the Python that has the browser's driver.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+if __package__:
+    from . import demo, packages, paths
+    from .instance import Busy, RunLock
+    from .shell import StackError, die_with_parent, fail, step
+else:  # started as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from stack import demo, packages, paths
+    from stack.instance import Busy, RunLock
+    from stack.shell import StackError, die_with_parent, fail, step
+
+import signal
+
+PICTURES = paths.REPO / "docs" / "pictures"
+LARGEST = 300_000
+
+
+def main() -> None:
+    try:
+        packages.setup()
+        url = _running()
+        server = None
+        if not url:
+            server, url = _start()
+        try:
+            code = subprocess.run([paths.PYTHON, __file__, url], check=False).returncode
+        finally:
+            if server:
+                server.send_signal(signal.SIGINT)
+                server.wait()
+    except StackError as error:
+        fail(error)
+    raise SystemExit(code)
+
+
+def _running() -> str:
+    """:return: the address of the demo that runs, empty when none does"""
+    try:
+        RunLock("demo", "script/screenshots").file.close()
+    except Busy as busy:
+        if not busy.facts.get("url"):
+            raise StackError(f"{busy} It is still starting; try again in a moment.") from busy
+        return busy.facts["url"]
+    return ""
+
+
+def _start() -> tuple[subprocess.Popen, str]:
+    server = subprocess.Popen(
+        [paths.REPO / "script" / "server"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        preexec_fn=die_with_parent(signal.SIGTERM),
+    )
+    url = ""
+    for line in server.stdout:
+        print(line, end="", flush=True)
+        if line.startswith("Juba Net is open at"):
+            url = line.split()[-1]
+        if line.startswith("Ctrl-C"):
+            return server, url
+    raise StackError("script/server did not start.")
+
+
+# --- with the browser ---
+
+
+def _pictures(url: str) -> None:
+    from stack.browser import DESK, PHONE, tab  # not on the system's Python
+
+    users = {user["role"]: user for user in demo.USERS}
+    with tab(url, DESK) as office:
+        _enter(office, users["Billing manager"])
+        office.open_action("isp_base.action_isp_subscription")
+        _save(office, "subscribers")
+        (run,) = office.call("isp.billing.run", "search", [], limit=1, order="id desc")
+        _open_record(office, "isp.billing.run", run)
+        _save(office, "billing-run")
+    arabic = [
+        ("partner_id.lang", "=", "ar_001"),
+        ("partner_id.isp_name_ar", "!=", False),
+        ("state", "=", "active"),
+        ("billing_mode", "=", "postpaid"),
+    ]
+    with tab(url, {"width": 1280, "height": 900}) as office:
+        _enter(office, users["Customer service"])
+        (line,) = office.call("isp.subscription", "search", arabic, limit=1, order="id")
+        _open_record(office, "isp.subscription", line)
+        _save(office, "subscription-arabic")
+    with tab(url, PHONE) as office:
+        _enter(office, users["Customer service"])
+        office.open_action("isp_base.action_isp_subscription")
+        _save(office, "subscribers-arabic-phone")
+
+
+def _enter(office, user: dict) -> None:
+    office.log_in(user)
+    office.page.goto(f"{office.url}/odoo")
+    office.settle()
+
+
+def _open_record(office, model: str, record: int) -> None:
+    office.open_action(
+        {"type": "ir.actions.act_window", "res_model": model, "res_id": record, "views": [[False, "form"]]}
+    )
+
+
+def _save(office, name: str) -> None:
+    """A picture of at most 256 colours: a quarter of the size, and no eye sees the difference."""
+    import io
+
+    from PIL import Image
+
+    time.sleep(1)
+    picture = Image.open(io.BytesIO(office.page.screenshot())).convert("RGB")
+    target = PICTURES / f"{name}.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        target, optimize=True
+    )
+    size = target.stat().st_size
+    if size > LARGEST:
+        raise StackError(f"{target} has {size} bytes; at most {LARGEST} are wanted.")
+    step(f"{target.relative_to(paths.REPO)}: {size // 1000} KB")
+
+
+if __name__ == "__main__":
+    _pictures(sys.argv[1])
