@@ -131,6 +131,10 @@ class Stock(FreeRadius):
         main = (self.dir / "sites" / "main").read_text()
         unique = '{\n\t\tupdate request {\n\t\t\t&Acct-Unique-Session-Id := "%{md5:%{User-Name},%{Acct-Session-Id},%{NAS-IP-Address}}"\n\t\t}\n'
         main = main.replace("preacct {\n", f"preacct {unique}")
+        # Its replies come from its reply query, not from check items as ours.
+        main, found = re.subn(r"\t\telsif \(updated \|\| ok\) \{\n\t\t\tupdate reply \{.*?\n\t\t\}\n", "", main, count=1, flags=re.S)
+        if not found:
+            raise StackError("benchmarks/radius.py no longer fits config/freeradius/sites/main.")
         if self.limits:
             self._write("mods/quota", _SQLCOUNTER)
             main = main.replace("\t\tpap\n\n", "\t\tquota\n\t\tpap\n\n", 1)

@@ -7,3 +7,15 @@ class BigInteger(fields.Integer):
     up to 2⁵³ (9 PB)."""
 
     _column_type = ("int8", "int8")
+
+
+class LooseMany2one(fields.Many2one):
+    """A reference without a foreign key, in tables the RADIUS functions write.
+
+    A foreign key would lock the row referred to at every insert: all sessions of a router would queue for the router's
+    row, and accounting would wait whenever Odoo holds an access ``FOR UPDATE``. What is referred to is not deleted
+    while it is in use (``@api.ondelete`` of isp.access and isp.router).
+    """
+
+    def update_db_foreign_key(self, model, column):
+        """There is none."""

@@ -4,7 +4,7 @@ import re
 import secrets
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
 from ..fields import BigInteger
@@ -115,6 +115,13 @@ class IspAccess(models.Model):
         after = self._wire_profiles()
         self.filtered(lambda a: before.get(a.id) != after.get(a.id))._queue_disconnect()
         return result
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_unused(self):
+        """Sessions and usage refer to an access without a foreign key: one that was in use stays, blocked."""
+        for model in ("isp.session", "isp.usage"):
+            if self.env[model].sudo().search_count([("access_id", "in", self.ids)], limit=1):
+                raise UserError(self.env._("This user name has been online; it can be blocked, not deleted."))
 
     # === Actions ===
 

@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
 
-from ..fields import BigInteger
+from ..fields import BigInteger, LooseMany2one
 
 
 class IspQuotaCounter(models.Model):
@@ -16,7 +16,7 @@ class IspQuotaCounter(models.Model):
     _rec_name = "access_id"
     _log_access = False
 
-    access_id = fields.Many2one("isp.access", required=True, readonly=True, ondelete="cascade")
+    access_id = LooseMany2one("isp.access", required=True, readonly=True)
     since = fields.Datetime(required=True, readonly=True)
     bytes = BigInteger(readonly=True)
 

@@ -3,8 +3,9 @@ import logging
 import re
 
 from odoo import api, models
-from odoo.addons.isp_base.tools.settings import setting
 from odoo.tools import SQL, file_open
+
+from odoo.addons.isp_base.tools.settings import setting
 
 _logger = logging.getLogger(__name__)
 

@@ -5,9 +5,10 @@ import re
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.addons.isp_base.tools.secret import encrypt
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
+
+from odoo.addons.isp_base.tools.secret import encrypt
 
 from ..drivers import coa
 from .isp_session import ALIVE
@@ -127,6 +128,15 @@ class IspRouter(models.Model):
                 raise ValidationError(
                     self.env._("A RADIUS secret has 6 to 64 letters, digits or signs; no spaces, quotes or backslash.")
                 )
+
+    # === CRUD ===
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_unused(self):
+        """Sessions refer to a router without a foreign key."""
+        sessions = self.env["isp.session"].sudo()
+        if sessions.search_count([("nas_ip", "in", self.mapped("nas_ip")), ("router_id", "in", self.ids)], limit=1):
+            raise UserError(self.env._("This router has sessions; archive it instead."))
 
     # === Actions ===
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..fields import BigInteger
+from ..fields import BigInteger, LooseMany2one
 
 #: A session that has been silent for so long is not "online": two interim packets missed, and a minute.
 ALIVE = timedelta(seconds=2 * 330 + 60)
@@ -23,10 +23,10 @@ class IspSession(models.Model):
 
     session_key = fields.Char(required=True, readonly=True, help="Digest of router, session id and user name.")
     generation = fields.Integer(required=True, readonly=True, help="Routers begin their ids again after a reboot.")
-    access_id = fields.Many2one("isp.access", readonly=True, ondelete="restrict")
+    access_id = LooseMany2one("isp.access", readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
-    router_id = fields.Many2one("isp.router", readonly=True, ondelete="set null")
+    router_id = LooseMany2one("isp.router", readonly=True)
     user_name = fields.Char(readonly=True)
     session_id = fields.Char(string="Session id", readonly=True)
     nas_ip = fields.Char(string="Router's address", readonly=True)

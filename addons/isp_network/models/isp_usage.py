@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
 
-from ..fields import BigInteger
+from ..fields import BigInteger, LooseMany2one
 
 
 class IspUsage(models.Model):
@@ -13,7 +13,7 @@ class IspUsage(models.Model):
     _rec_name = "hour"
     _log_access = False
 
-    access_id = fields.Many2one("isp.access", required=True, readonly=True, ondelete="restrict")
+    access_id = LooseMany2one("isp.access", required=True, readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     hour = fields.Datetime(required=True, readonly=True, help="Start of the hour (UTC).")
     bytes_up = BigInteger(string="Upload", readonly=True)

@@ -41,25 +41,19 @@ BEGIN
                      substr(v_hex, 9, 2), substr(v_hex, 11, 2));
 END $$;
 
--- A whole number from 0 to p_max; blank is 0; anything else is NULL.
+-- A whole number from 0 to p_max; blank is 0; anything else is NULL. (SQL, so that callers take it in line.)
 CREATE OR REPLACE FUNCTION radius.number(p_text text, p_max bigint) RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    IF p_text IS NULL OR p_text = '' THEN
-        RETURN 0;
-    END IF;
-    IF length(p_text) > 18 OR translate(p_text, '0123456789', '') <> '' OR p_text::bigint > p_max THEN
-        RETURN NULL;
-    END IF;
-    RETURN p_text::bigint;
-END $$;
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p_text IS NULL OR p_text = '' THEN 0
+        WHEN length(p_text) <= 18 AND translate(p_text, '0123456789', '') = ''
+        THEN CASE WHEN p_text::bigint <= p_max THEN p_text::bigint END
+    END
+$$;
 
 -- Text of limited length; blank is NULL.
 CREATE OR REPLACE FUNCTION radius.label(p_text text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RETURN nullif(left(p_text, 253), '');
-END $$;
+LANGUAGE sql IMMUTABLE AS $$ SELECT nullif(left(p_text, 253), '') $$;
 
 -- The access id in a Class we gave out ("isp:<id>"); FreeRADIUS prints Class as hex.
 CREATE OR REPLACE FUNCTION radius.class_id(p_class text) RETURNS integer
@@ -390,7 +384,10 @@ BEGIN
 
         v_access := CASE WHEN v_new THEN NULL ELSE o.access_id END;
         IF v_access IS NULL THEN
-            SELECT a.id INTO v_access FROM public.isp_access a WHERE a.id = radius.class_id(p_class);
+            v_access := radius.class_id(p_class);
+            IF v_access IS NOT NULL THEN
+                SELECT a.id INTO v_access FROM public.isp_access a WHERE a.id = v_access;
+            END IF;
             IF v_access IS NULL THEN
                 SELECT a.id INTO v_access FROM public.isp_access a WHERE a.name = p_login;
             END IF;

@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import time
 
-from odoo.addons.isp_base.tests.common import IspCommon
 from odoo.tools import SQL
+
+from odoo.addons.isp_base.tests.common import IspCommon
 
 #: The parameters of radius.acct, in order, by the names the tests use.
 ACCT = (

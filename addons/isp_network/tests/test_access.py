@@ -1,9 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from types import SimpleNamespace
 
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import SQL, mute_logger
 
 from .common import NetworkCommon
 
@@ -117,6 +117,16 @@ class TestAccess(NetworkCommon):
         self.assertNotIn(password, " ".join(str(m.body) for m in self.subscription.message_ids))
         with self.assertRaises(AccessError):
             self.access.with_user(self.users["technician"]).action_reset_password()
+
+    def test_what_was_in_use_stays(self):
+        self._acct("start")
+        for record in (self.access, self.router):
+            with self.assertRaises(UserError):
+                record.unlink()
+        rows = self.env.execute_query(
+            SQL("SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])", ["isp_session", "isp_usage", "isp_quota_counter"])
+        )
+        self.assertFalse(rows, "accounting locks no row of Odoo's")
 
     def test_unusable_values_are_refused(self):
         for vals in ({"name": "a\nb"}, {"password": "x" * 129}, {"mac": "1"}, {"static_ip": "10.0.0"}):

@@ -1,8 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import doctest
 
-from odoo.addons.isp_network.engine import rate, volume
 from odoo.tests import BaseCase, tagged
+
+from odoo.addons.isp_network.engine import rate, volume
 
 
 @tagged("post_install", "-at_install")

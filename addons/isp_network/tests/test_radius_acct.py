@@ -5,6 +5,7 @@ from datetime import UTC
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odoo.tests import tagged
 from odoo.tools import SQL
 

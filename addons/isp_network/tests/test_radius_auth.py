@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import SQL

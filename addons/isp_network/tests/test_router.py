@@ -2,10 +2,12 @@
 import socket
 import threading
 
-from odoo.addons.queue_job.tests.common import trap_jobs
+from pyrad import packet
+
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
-from pyrad import packet
+
+from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..drivers import coa
 from ..models.isp_router import BACK_OFF, MAX_FAILURES
