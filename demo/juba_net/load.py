@@ -230,7 +230,7 @@ def play_two_months():
         say(f"{len(cut)} subscriptions suspended for not paying")
         env.cr.commit()
     if bill(today, today):
-        pay(0.3, today, today)
+        pay(0.12, today, today)
 
 
 def protect():

@@ -43,7 +43,7 @@ class Tab:
         self.page.fill("input[name=password]", user["password"])
         self.page.click("button[type=submit]")
         # The first page compiles the style sheets and scripts of this language.
-        self.page.wait_for_selector(".o_main_navbar, .o_portal_my_home, .o_portal_wrap", timeout=120_000)
+        self.page.wait_for_selector(".o_main_navbar, .o_portal_my_home, .o_portal_wrap")
 
     def call(self, model: str, method: str, *args, **kwargs):
         """One RPC call as the user of this tab."""
@@ -110,7 +110,7 @@ def tab(url: str, size: dict, locale="en-GB"):
         try:
             context = browser.new_context(viewport=size, locale=locale, device_scale_factor=1)
             page = context.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(90_000)
             yield Tab(page, url)
         finally:
             browser.close()

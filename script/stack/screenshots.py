@@ -92,6 +92,7 @@ def _pictures(url: str) -> None:
         ("partner_id.isp_name_ar", "!=", False),
         ("state", "=", "active"),
         ("billing_mode", "=", "postpaid"),
+        ("online", "=", True),
     ]
     with tab(url, {"width": 1280, "height": 900}) as office:
         _enter(office, users["Customer service"])
@@ -106,7 +107,6 @@ def _pictures(url: str) -> None:
 
 def _enter(office, user: dict) -> None:
     office.log_in(user)
-    office.page.goto(f"{office.url}/odoo")
     office.settle()
 
 
