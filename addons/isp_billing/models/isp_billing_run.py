@@ -147,11 +147,19 @@ class IspBillingRun(models.Model):
         """Work on the running billing runs, step by step, as long as the scheduler gives time."""
         cron = self.env["ir.cron"]
         runs = self.search([("state", "=", "running")], order="id")
-        if not cron._commit_progress(remaining=len(runs)):
+        if not runs:
             return
+        cron._commit_progress(remaining=len(runs))
+
+        def go_on(done, left):
+            return cron._commit_progress(done, remaining=left + 1) > 0
+
         for run in runs:
-            if run._work(lambda left: cron._commit_progress(remaining=left + 1) > 0):
-                cron._commit_progress(1)
+            if not run._work(go_on):
+                # The scheduler gives its other jobs a turn; without this it would come back in a minute.
+                self.env.ref("isp_billing.ir_cron_billing_run")._trigger()
+                return
+        cron._commit_progress(len(runs), remaining=0)
 
     def _start(self):
         for run in self.filtered(lambda r: r.state in ("draft", "cancelled")):
@@ -177,7 +185,7 @@ class IspBillingRun(models.Model):
         """
         self._start()
 
-        def go_on(_left):
+        def go_on(_done, _left):
             if commit:
                 self.env.cr.commit()  # pylint: disable=invalid-commit  # each step is a transaction
             return True
@@ -186,7 +194,7 @@ class IspBillingRun(models.Model):
             run._work(go_on)
 
     def _work(self, go_on):
-        """Take steps until the run is done or ``go_on(steps left)`` says stop.
+        """Take steps until the run is over or ``go_on(items done, items left)``, called after each, says stop.
 
         A step that collides with another transaction is tried again, at most five times.
 
@@ -195,7 +203,8 @@ class IspBillingRun(models.Model):
         tries = 0
         while True:
             try:
-                left = self._step()
+                step = self._step()
+                self.env.flush_all()
                 tries = 0
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 tries += 1
@@ -205,16 +214,16 @@ class IspBillingRun(models.Model):
                 if tries == _TRIES:
                     raise
                 continue
-            if left is None:
-                go_on(0)
+            if step is None:
+                go_on(0, 0)
                 return True
-            if not go_on(left):
+            if not go_on(*step):
                 return False
 
     def _step(self):
         """One step: rate a batch, or invoice a batch. Everything in the present transaction.
 
-        :return: number of items left in the phase, None when the run is over
+        :return: (items done, about as many are left in this phase), None when there is nothing to do here
         """
         self.ensure_one()
         self.invalidate_recordset()
@@ -231,10 +240,10 @@ class IspBillingRun(models.Model):
         lines = subscriptions.search(due & Domain("id", ">", self.last_id), order="id", limit=batch)
         if not lines:
             self.write({"phase": "invoice", "last_id": 0, "customers": self._count_customers()})
-            return self.customers
+            return 0, self.customers
         self._each_or_all(lines, lambda some: some._rate(self.date, self), "rate")
         self.write({"last_id": lines[-1].id, "rated": self.rated + len(lines)})
-        return max(self.total - self.rated, 0) + 1
+        return len(lines), max(self.total - self.rated, 0)
 
     # --- invoicing ---
 
@@ -247,14 +256,14 @@ class IspBillingRun(models.Model):
         )
         return rows[0][0]
 
-    def _step_invoice(self, batch=100):
+    def _step_invoice(self, batch=50):
         partners = self._customers_to_invoice(batch)
         if not partners:
             self.write({"state": "done", "ended_at": fields.Datetime.now()})
             return None
         self._each_or_all(partners, self._invoice_customers, "invoice")
         self.write({"last_id": partners[-1].id, "invoiced": self.invoiced + len(partners)})
-        return max(self.customers - self.invoiced, 0) + 1
+        return len(partners), max(self.customers - self.invoiced, 0)
 
     def _customers_to_invoice(self, limit):
         self.env["isp.period"].flush_model()

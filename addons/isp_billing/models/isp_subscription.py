@@ -27,7 +27,9 @@ class IspSubscription(models.Model):
     )
     period_ids = fields.One2many("isp.period", "subscription_id", readonly=True)
     balance = fields.Monetary(compute="_compute_balance", help="What the customer owes in all; below zero: credit.")
-    overdue = fields.Monetary(compute="_compute_balance", help="What should have been paid by now.")
+    overdue = fields.Monetary(
+        compute="_compute_balance", search="_search_overdue", help="What should have been paid by now."
+    )
     invoice_ids = fields.Many2many("account.move", compute="_compute_invoice_ids", string="Last invoices")
     invoice_count = fields.Integer(compute="_compute_invoice_ids")
     # Written by every payment, so that a suspension decided on older data fails and is decided anew.
@@ -62,6 +64,23 @@ class IspSubscription(models.Model):
             due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
             subscription.balance = due.balance if due else 0
             subscription.overdue = due.overdue if due else 0
+
+    def _search_overdue(self, operator, value):
+        """Who owes something overdue; other comparisons have no use and are not offered."""
+        if operator != ">" or value:
+            return NotImplemented
+        partners = self.env["account.move.line"].sudo()._read_group(
+            [
+                ("parent_state", "=", "posted"),
+                ("account_id.account_type", "=", "asset_receivable"),
+                ("reconciled", "=", False),
+                ("date_maturity", "<", self.env.company._isp_today()),
+                ("company_id", "in", self.env.companies.ids),
+            ],
+            ["partner_id"],
+            having=[("amount_residual:sum", ">", 0)],
+        )
+        return Domain("partner_id.commercial_partner_id", "in", [partner.id for (partner,) in partners])
 
     def _compute_invoice_ids(self):
         moves = self.env["isp.period"]._read_group(

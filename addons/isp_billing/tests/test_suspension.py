@@ -25,6 +25,15 @@ class TestSuspension(BillingCommon):
         self.assertEqual((event.state_to, event.reason), ("suspended", "overdue"))
         self.assertIn("216,000", event.note)
 
+    @freeze_time("2026-11-20 09:00:00")
+    def test_overdue_lines_are_found(self):
+        free = self._create_line(billing_from=date(2027, 1, 1))
+        found = self.env["isp.subscription"].search([("overdue", ">", 0)])
+        self.assertIn(self.line, found)
+        self.assertNotIn(free, found)
+        self._pay(self.line.partner_id, 216000)
+        self.assertNotIn(self.line, self.env["isp.subscription"].search([("overdue", ">", 0)]))
+
     def test_second_time_does_nothing(self):
         self._suspend(date(2026, 11, 20))
         self.assertFalse(self._suspend(date(2026, 11, 20)) & self.line)
