@@ -27,7 +27,10 @@
         "views/isp_import_views.xml",
     ],
     "assets": {
-        # Debian's package of Odoo lacks this file; video calls load it by themselves where it exists.
-        "web.assets_backend": [("remove", "mail/static/lib/selfie_segmentation/selfie_segmentation.js")],
+        "web.assets_backend": [
+            # Debian's package of Odoo lacks this file; video calls load it by themselves where it exists.
+            ("remove", "mail/static/lib/selfie_segmentation/selfie_segmentation.js"),
+            "isp_base/static/src/scss/rtl.scss",
+        ],
     },
 }
