@@ -2,9 +2,10 @@
 import io
 import logging
 
+from weasyprint.urls import FatalURLFetchingError
+
 from odoo import fields, models
 from odoo.exceptions import UserError
-from weasyprint.urls import FatalURLFetchingError
 
 from ..tools import InsideFetcher, html_to_pdf
 

@@ -8,10 +8,11 @@ import threading
 
 import psycopg2
 from markupsafe import Markup
-from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
 from PIL import Image
 from weasyprint.urls import FatalURLFetchingError
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
 
 from ..tools import InsideFetcher
 from .common import PIXEL, WeasyprintCase, pages_of

@@ -3,6 +3,7 @@ import io
 from unittest.mock import patch
 
 from lxml import html
+
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger

@@ -8,18 +8,20 @@ import mimetypes
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg2
-from odoo.addons.web.controllers.binary import Binary
-from odoo.addons.web.controllers.report import ReportController
-from odoo.exceptions import UserError
-from odoo.http import root
-from odoo.tools.barcode import createBarcodeDrawing
-from odoo.tools.image import image_process
-from odoo.tools.mimetypes import guess_mimetype
 from PIL import Image
 from reportlab.graphics.barcode.qr import QrCodeWidget
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
+
+from odoo.exceptions import UserError
+from odoo.http import root
+from odoo.tools.barcode import createBarcodeDrawing
+from odoo.tools.image import image_process
+from odoo.tools.mimetypes import guess_mimetype
+
+from odoo.addons.web.controllers.binary import Binary
+from odoo.addons.web.controllers.report import ReportController
 
 _logger = logging.getLogger(__name__)
 
