@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields
+from odoo.tools.sql import drop_constraint
 
 
 class BigInteger(fields.Integer):
@@ -18,4 +19,14 @@ class LooseMany2one(fields.Many2one):
     """
 
     def update_db_foreign_key(self, model, column):
-        """There is none."""
+        """Have none; drop one that stands there from a time when this was an ordinary Many2one."""
+        cr = model.env.cr
+        cr.execute(
+            """
+            SELECT c.conname FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum]
+             WHERE c.contype = 'f' AND c.conrelid = %s::regclass AND a.attname = %s
+            """,
+            (model._table, self.name),
+        )
+        for (name,) in cr.fetchall():
+            drop_constraint(cr, model._table, name)
