@@ -30,6 +30,7 @@ class IspSubscriptionEvent(models.Model):
     monthly_value_before = fields.Monetary(readonly=True, help="What the subscription brought in a month until then.")
     monthly_value_after = fields.Monetary(readonly=True)
 
+    # pylint: disable=method-required-super,no-raise-unlink  # refusing is the whole point
     def write(self, vals):
         raise UserError(self.env._("The log of a subscription cannot be changed."))
 

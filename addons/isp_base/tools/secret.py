@@ -12,6 +12,8 @@ from odoo.exceptions import UserError
 
 from .settings import setting
 
+# pylint: disable=prefer-env-translation  # there is no environment here
+
 
 def _fernet():
     key = setting("secret_key")

@@ -59,5 +59,6 @@ class AccountMove(models.Model):
 
     def _invoice_paid_hook(self):
         """Override of `account`: a paid invoice may bring a service back."""
-        super()._invoice_paid_hook()
+        result = super()._invoice_paid_hook()
         self.filtered(lambda move: move.move_type == "out_invoice").partner_id._isp_on_settled()
+        return result

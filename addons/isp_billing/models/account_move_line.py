@@ -11,8 +11,9 @@ class AccountMoveLine(models.Model):
 
     def _reconcile_post_hook(self, data):
         """Override of `account`: debts other than invoices (opening balances) are cleared too."""
-        super()._reconcile_post_hook(data)
+        result = super()._reconcile_post_hook(data)
         receivable = self.filtered(lambda line: line.account_id.account_type == "asset_receivable")
         others = receivable.filtered(lambda line: line.move_id.isp_opening_partner_id)
         if others:
             others.partner_id._isp_on_settled()
+        return result

@@ -135,7 +135,7 @@ class IspBillingRun(models.Model):
     @api.model
     def _cron_daily(self):
         """Make today's run of each company and start it; a second call on the day makes none."""
-        for company in self.env["res.company"].search([]):
+        for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             today = company._isp_today()
             if self.search_count([("company_id", "=", company.id), ("date", ">=", today), ("state", "!=", "draft")], limit=1):
                 continue

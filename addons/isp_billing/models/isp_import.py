@@ -9,9 +9,10 @@ class IspImport(models.Model):
 
     def _on_subscribers_imported(self, batch):
         """Override of `isp_base`: say from when new lines are billed, and book their old balances."""
-        super()._on_subscribers_imported(batch)
+        result = super()._on_subscribers_imported(batch)
         self._set_billing_from(batch)
         self._book_opening_balances(batch)
+        return result
 
     def _import_is_managed(self, subscription):
         """Override of `isp_base`: what has been billed here is not changed by a file any more."""

@@ -109,9 +109,10 @@ class IspSubscription(models.Model):
     # === Life ===
 
     def _on_state_changed(self, events):
-        super()._on_state_changed(events)
+        result = super()._on_state_changed(events)
         for event in events.filtered(lambda e: e.state_to == "active" and e.reason != "import"):
             event.subscription_id.sudo()._start_billing()
+        return result
 
     def _start_billing(self):
         """Charge from today on, or from the day after what is already billed.
