@@ -21,14 +21,12 @@ SCRIPT = paths.REPO / "script" / "server"
 class Server:
     """One call of ``script/server``; ``text`` is what it has printed so far."""
 
-    def __init__(self, folder: Path, *arguments: str, addons: str = ""):
+    def __init__(self, folder: Path, *arguments: str, **environment: str):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.output = folder / "terminal.txt"
         env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "ISP_TEST_RUN_DIR")}
-        env["ISP_RUN_DIR"] = str(folder)
-        if addons:
-            env["ISP_TEST_ADDONS"] = addons
+        env.update(environment, ISP_RUN_DIR=str(folder))
         self.started = time.monotonic()
         with self.output.open("w") as stream:
             self.process = subprocess.Popen(
@@ -58,7 +56,7 @@ class Server:
             assert time.monotonic() < deadline, f"no {pattern!r} after {timeout} s:\n{self.text}"
             time.sleep(0.1)
 
-    def open(self, timeout: float = 600) -> str:
+    def open(self, timeout: float = 1200) -> str:
         """Wait for the address."""
         return self.wait_for(r"Juba Net is open at\s+(http://\S+)\s[\s\S]*Ctrl-C", timeout)[1]
 
@@ -96,7 +94,8 @@ class Demo:
     def running(cls) -> str:
         """:return: its address"""
         if cls.server is None or cls.server.process.poll() is not None:
-            cls.server = Server(FOLDER, "--port", str(free_port()))
+            # A quarter of the list: enough for every screen to show something.
+            cls.server = Server(FOLDER, "--port", str(free_port()), ISP_DEMO_LINES="250")
             cls.url = cls.server.open()
         return cls.url
 
