@@ -45,6 +45,14 @@ class TestL10nSs(AccountTestInvoicingCommon):
 
     # === Chart === #
 
+    def test_chart_in_arabic(self):
+        self.env["res.lang"]._activate_lang("ar_001")
+        self.chart._load_translations(langs=["ar_001"], companies=self.company)
+        tax = self.chart.ref("ss_excise_20").with_context(lang="ar_001")
+        self.assertEqual((tax.name, tax.invoice_label, tax.tax_group_id.name), ("رسم الإنتاج 20%", "رسم الإنتاج 20%", "رسم الإنتاج"))
+        self.assertEqual(self.chart.ref("ss_revenue_telecom").with_context(lang="ar_001").name, "اشتراكات الإنترنت")
+        self.assertEqual(self.chart.ref("momo").with_context(lang="ar_001").name, "محفظة الهاتف")
+
     def test_company_is_set_up(self):
         self.assertEqual(self.company.currency_id, self.env.ref("base.SSP"))
         self.assertEqual(self.company.account_fiscal_country_id, self.env.ref("base.ss"))
