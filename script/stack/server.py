@@ -12,6 +12,8 @@ from .shell import StackError, fail, step
 from .traffic import Traffic
 
 NAME = "demo"
+#: A service may end this often within so many seconds before we give up.
+_RESTARTS, _PATIENCE = 5, 300
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -89,17 +91,30 @@ def _start(instance: Instance) -> None:
 
 
 def _watch(instance: Instance, traffic: Traffic) -> int:
-    """Wait for Ctrl-C. A service that ends by itself ends the rest."""
+    """Wait for Ctrl-C. A service that ends by itself is started again; one that keeps ending ends the rest."""
+    endings: dict[str, list[float]] = {}
     while True:
         for name, service in instance.services():
-            if service.process.poll() is not None:
-                print(
-                    f"\n{name} ended with code {service.process.returncode}; its log: {service.log}",
-                    flush=True,
-                )
+            if service.process is not None and service.process.poll() is None:
+                continue
+            recent = [at for at in endings.get(name, []) if at > time.monotonic() - _PATIENCE]
+            endings[name] = [*recent, time.monotonic()]
+            if len(endings[name]) > _RESTARTS:
+                print(f"\n{name} keeps ending; its log: {service.log}", flush=True)
                 return 1
+            _start_again(name, service)
         traffic.tick()
         time.sleep(0.5)
+
+
+def _start_again(name: str, service) -> None:
+    step(f"{name} ended by itself; starting it again (log: {service.log})")
+    try:
+        service.start()
+    except StackError as error:
+        step(f"{name} did not start: {error}")
+    else:
+        step(f"{name} is back")
 
 
 def _forget(lock: RunLock) -> None:
