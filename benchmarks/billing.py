@@ -13,6 +13,7 @@ import resource
 import time
 from datetime import date
 
+from stack import addons
 from stack.instance import Instance
 from stack.shell import step
 
@@ -28,10 +29,11 @@ def main(argv):
     instance = Instance("bench", database=DATABASE, workers=0)
     instance.postgres.start()
     try:
-        if DATABASE not in instance.postgres.databases():
-            step("Installing isp_billing and contract")
-            addons = "isp_billing,contract,l10n_ss"
-            instance.odoo.run("-d", DATABASE, "-i", addons, "--stop-after-init", "--no-http", "--workers=0")
+        addons.bring_up_to_date(instance, DATABASE)
+        has_peer = "SELECT count(*) FROM ir_module_module WHERE name = 'contract' AND state = 'installed'"
+        if instance.postgres.psql(has_peer, database=DATABASE) == "0":
+            step("Installing OCA contract")
+            instance.odoo.run("-d", DATABASE, "-i", "contract", "--stop-after-init", "--no-http", "--workers=0")
         rows = measure(instance, [int(size) for size in options.subscribers.split(",")], options.peer)
     finally:
         instance.stop()
