@@ -5,14 +5,14 @@ import logging
 import re
 import threading
 
-from weasyprint import CSS, HTML
-from weasyprint.text.fonts import FontConfiguration
-
-# WeasyPrint reports every unknown CSS property and every missing picture; the fetcher tells what it refuses.
-# Show them again with --log-handler=weasyprint:WARNING.
+# WeasyPrint reports every unknown CSS property and every missing picture, and its steps from its import on; the
+# fetcher tells what it refuses. Show them again with --log-handler=weasyprint:WARNING.
 for _name, _level in (("weasyprint", logging.CRITICAL), ("fontTools", logging.WARNING)):
     if logging.getLogger(_name).level == logging.NOTSET:
         logging.getLogger(_name).setLevel(_level)
+
+from weasyprint import CSS, HTML  # noqa: E402
+from weasyprint.text.fonts import FontConfiguration  # noqa: E402
 
 ROLL_WIDTH = re.compile(r"\d+(\.\d+)?mm")
 ROLL_END = "roll-end"
