@@ -1,7 +1,6 @@
 """Chromium on the demo: log in, open screens, and keep what its console says. (Needs the Python of ``.cache``.)"""
 
 import contextlib
-import re
 import resource
 
 from playwright.sync_api import Page, TimeoutError, sync_playwright
@@ -20,11 +19,9 @@ class Tab:
         self.page = page
         self.url = url
         self.complaints: list[str] = []
-        self.sockets = 0
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(f"script error: {error}"))
         page.on("response", self._response)
-        page.on("websocket", self._websocket)
 
     def _console(self, message) -> None:
         if message.type == "error":
@@ -33,9 +30,6 @@ class Tab:
     def _response(self, response) -> None:
         if response.status >= 400:
             self.complaints.append(f"HTTP {response.status}: {response.url}")
-
-    def _websocket(self, _socket) -> None:
-        self.sockets += 1
 
     def log_in(self, user: dict) -> None:
         self.page.goto(f"{self.url}/web/login")
@@ -121,7 +115,3 @@ def sideways(page: Page) -> int:
     return page.evaluate(
         "() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
     )
-
-
-def file_name(text: str) -> str:
-    return re.sub(r"\W+", "-", text).strip("-").lower()
