@@ -23,7 +23,7 @@ class IspImport(models.Model):
         by_day = {}
         for entry in batch:
             record = entry["record"]
-            if entry["created"] and record.status == "active":
+            if entry["created"] and record.status == "active" and record.billing_mode == "postpaid":
                 start = max(self.bill_from, record.start_date)
                 by_day.setdefault(first_anchor(start, record.anchor_day), []).append(entry["subscription"].id)
         for day, ids in by_day.items():

@@ -92,6 +92,15 @@ class IspSubscription(models.Model):
             subscription.invoice_count = len(invoices)
             subscription.invoice_ids = invoices.sorted("id", reverse=True)[:6]
 
+    # === CRUD ===
+
+    def write(self, vals):
+        """A line that changes from prepaid to postpaid is billed from that day on, not from its start."""
+        prepaid = self.filtered(lambda s: s.billing_mode == "prepaid") if "plan_id" in vals else self.browse()
+        result = super().write(vals)
+        prepaid.filtered(lambda s: s.billing_mode == "postpaid" and s.state == "active").sudo()._start_billing()
+        return result
+
     # === Actions ===
 
     def action_view_invoices(self):
@@ -119,7 +128,7 @@ class IspSubscription(models.Model):
 
         Days without service between suspension and return are thereby never billed.
         """
-        for subscription in self:
+        for subscription in self.filtered(lambda s: s.billing_mode == "postpaid"):
             today = subscription.company_id._isp_today()
             billed = subscription._last_billed_days().get(subscription.id)
             subscription.billing_from = max(today, billed + timedelta(days=1)) if billed else today

@@ -114,6 +114,16 @@ class TestBillingRun(BillingCommon):
             ],
         )
 
+    def test_prepaid_line_that_becomes_postpaid_is_billed_from_then_on(self):
+        prepaid = self._create_plan("B-PRE", billing_mode="prepaid")
+        line = self._create_line(billing_from=date(2025, 1, 1), plan_id=prepaid.id)
+        with freeze_time("2026-11-22 12:00:00"):
+            line.plan_id = self.plan
+        self._bill(date(2026, 12, 1))
+        self.assertEqual(
+            line.period_ids.sorted("date_start").mapped("date_start"), [date(2026, 11, 22), date(2026, 12, 1)]
+        )
+
     def test_short_break_in_a_paid_period_costs_nothing_more(self):
         line = self._create_line()
         self._bill(date(2026, 11, 1))
@@ -145,7 +155,7 @@ class TestBillingRun(BillingCommon):
 
         def fails(period):
             if period.subscription_id == bad:
-                raise ValidationError("no account")
+                raise ValidationError("no account")  # pylint: disable=translation-required
             return original(period)
 
         with patch.object(IspPeriod, "_prepare_invoice_line_vals", fails):
