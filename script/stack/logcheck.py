@@ -19,6 +19,16 @@ ALLOWED = [
         r"Invalid HTTP method: '\\x88",
         "the closing frame of a browser's websocket that came after the server had let go of it",
     ),
+    (
+        "odoo.sql_db",
+        r"(?s)bad query: .*\b(mail_presence|ir_attachment)\b.*could not serialize access",
+        "two tabs of one person, or two clean-ups of files, at one moment: core tries again",
+    ),
+    (
+        "odoo.addons.bus.websocket",
+        r"could not serialize access",
+        "the same, where a tab is closed",
+    ),
 ]
 
 _LINE = re.compile(
@@ -29,20 +39,24 @@ _BAD = {"WARNING", "ERROR", "CRITICAL"}
 
 def faults(log: Path) -> list[str]:
     """The entries of ``log`` that should not be there, each with the lines that belong to it."""
-    found: list[list[str]] = []
-    inside = False
+    entries: list[list[str]] = [[]]
     for line in log.read_text(errors="replace").splitlines():
-        match = _LINE.match(line)
-        if match:
-            inside = match["level"] in _BAD and not _allowed(match["logger"], match["text"])
-            if inside:
-                found.append([line])
-        elif inside:
-            found[-1].append(line)
-        elif line.startswith("Traceback (most recent call last)"):
-            found.append([line])
-            inside = True
-    return ["\n".join(entry[:40]) for entry in found]
+        if _LINE.match(line) or (
+            line.startswith("Traceback (most") and not _LINE.match((entries[-1] or [""])[0])
+        ):
+            entries.append([])
+        entries[-1].append(line)
+    return ["\n".join(entry[:40]) for entry in entries if entry and _is_fault(entry)]
+
+
+def _is_fault(entry: list[str]) -> bool:
+    match = _LINE.match(entry[0])
+    if not match:
+        return entry[0].startswith("Traceback (most")
+    text = "\n".join([match["text"], *entry[1:]])
+    if match["level"] in _BAD:
+        return not _allowed(match["logger"], text)
+    return any(line.startswith("Traceback (most") for line in entry[1:])
 
 
 def _allowed(logger: str, text: str) -> bool:

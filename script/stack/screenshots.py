@@ -96,7 +96,7 @@ def _pictures(url: str) -> None:
     ]
     with tab(url, {"width": 1280, "height": 900}) as office:
         _enter(office, users["Customer service"])
-        (line,) = office.call("isp.subscription", "search", arabic, limit=1, order="id")
+        (line,) = office.call("isp.subscription", "search", arabic, limit=1, order="id DESC")
         _open_record(office, "isp.subscription", line)
         _save(office, "subscription-arabic")
     with tab(url, PHONE) as office:

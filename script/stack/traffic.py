@@ -1,6 +1,6 @@
 """Customers on the wire: accounting packets as the demo's router sends them, by ``radclient``.
 
-A few dozen subscribers are on line while ``script/server`` runs; every five minutes their counters
+A quarter of the subscribers is on line while ``script/server`` runs; every five minutes their counters
 grow. What the screens show of it came through FreeRADIUS and the database, as in real life.
 """
 
@@ -12,7 +12,7 @@ import zlib
 from .demo import DATABASE, ROUTER_SECRET
 from .instance import Instance
 
-ON_LINE = 60
+ON_LINE = 250
 EVERY = 300  # seconds between two packets of a session, as FreeRADIUS asks of routers
 NAS = 'NAS-IP-Address = 127.0.0.1, NAS-Identifier = "juba-core"'
 
