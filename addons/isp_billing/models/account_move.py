@@ -25,7 +25,9 @@ class AccountMove(models.Model):
         Their numbers are given here: the first asks the journal for its last number and holds the
         numbering until the end of the transaction, the others count on without asking again.
         """
-        self.with_context(isp_last_sequence={})._post(soft=False)
+        # Their lines are complete and dated, so posting has none to add or change.
+        context = {"isp_last_sequence": {}, "skip_invoice_sync": True, "skip_invoice_line_sync": True}
+        self.with_context(**context)._post(soft=False)
 
     def _get_last_sequence(self, relaxed=False, with_prefix=None):
         """Override of `account`: within one batch of `_isp_post` the journal is asked once.
