@@ -1,18 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """HTML to PDF, without Odoo."""
 
-import logging
 import re
 import threading
 
-# WeasyPrint reports every unknown CSS property and every missing picture, and its steps from its import on; the
-# fetcher tells what it refuses. Show them again with --log-handler=weasyprint:WARNING.
-for _name, _level in (("weasyprint", logging.CRITICAL), ("fontTools", logging.WARNING)):
-    if logging.getLogger(_name).level == logging.NOTSET:
-        logging.getLogger(_name).setLevel(_level)
-
-from weasyprint import CSS, HTML  # noqa: E402
-from weasyprint.text.fonts import FontConfiguration  # noqa: E402
+from weasyprint import CSS, HTML
+from weasyprint.text.fonts import FontConfiguration
 
 ROLL_WIDTH = re.compile(r"\d+(\.\d+)?mm")
 ROLL_END = "roll-end"
