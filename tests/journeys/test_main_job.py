@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import re
+import unittest.mock
 from calendar import monthrange
 from collections import Counter
 from datetime import date
@@ -393,6 +394,47 @@ def test_4_part_payment_does_not_the_rest_does(isp, nas, customer):
              WHERE s.username = '{customer["username"]}' ORDER BY e.id""",
     )
     assert events[-2:] == [["active", "suspended", "overdue"], ["suspended", "active", "payment"]]
+
+
+def test_4_a_payment_in_the_same_moment_wins(isp, nas, customer):
+    """Money is committed after the suspension has chosen whom to cut, and before it cuts."""
+    with freeze_time(LATER), env_of(isp) as env:
+        before = _query(isp, f"SELECT count(*) FROM isp_subscription_event WHERE subscription_id = {_line(env, customer).id}")
+        # A new debt, long overdue.
+        partner = _line(env, customer).partner_id
+        move = env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": partner.id,
+                "invoice_date": "2027-01-01",
+                "invoice_date_due": "2027-01-10",
+                "invoice_line_ids": [(0, 0, {"name": "Cable", "price_unit": 5000, "tax_ids": False})],
+            }
+        )
+        move.action_post()
+    chosen = []
+    with freeze_time(LATER), env_of(isp) as env:
+        model = type(env["isp.subscription"])
+        original = model._overdue_candidates
+
+        def choose_and_pay(self, *args):
+            candidates = original(self, *args)
+            if _line(env, customer) in candidates and not chosen:
+                chosen.append(True)
+                _pay(isp, customer["account_no"], 5000)
+            return candidates
+
+        with unittest.mock.patch.object(model, "_overdue_candidates", choose_and_pay):
+            env["isp.subscription"]._suspend_overdue(env.company, date(2027, 6, 1), commit=True)
+    assert chosen, "the line was not chosen: nothing was proven"
+    assert not _is_walled(nas, customer)
+    with env_of(isp) as env:
+        after = _query(isp, f"SELECT count(*) FROM isp_subscription_event WHERE subscription_id = {_line(env, customer).id}")
+    assert after == before, "never cut, so never put back"
+
+
+def _line(env, customer):
+    return env["isp.subscription"].search([("username", "=", customer["username"])])
 
 
 # --- 6. accounting while the database is away ---

@@ -38,7 +38,8 @@ class IspPlan(models.Model):
     period_unit = fields.Selection(
         [("hour", "Hours"), ("day", "Days"), ("month", "Months")], required=True, default="month", tracking=True
     )
-    price_usd = fields.Float(string="Price list (USD)", digits=(12, 2))
+    # The internal price list: customers see what they are charged.
+    price_usd = fields.Float(string="Price list (USD)", digits=(12, 2), groups="base.group_user")
     down_kbps = fields.Integer(string="Download (kbit/s)", help="0: not limited.", tracking=True)
     up_kbps = fields.Integer(string="Upload (kbit/s)", help="0: not limited.", tracking=True)
     burst_down_kbps = fields.Integer(string="Burst download (kbit/s)", help="0: no burst.")

@@ -115,6 +115,10 @@ class TestSubscription(IspCommon):
             subscriptions.browse(own.id).read(["note"])
         with self.assertRaises(AccessError):
             subscriptions.browse(own.id)._set_state("terminated", "customer")
+        plan = own.plan_id.with_user(user)
+        self.assertEqual(plan.list_price, 180000)
+        with self.assertRaises(AccessError):
+            plan.read(["price_usd"])
 
     def test_technician_cannot_change_state(self):
         subscription = self._create_subscription("active")

@@ -1,12 +1,18 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from ..engine import periods as engine
 
+_logger = logging.getLogger(__name__)
+
+#: How often a batch that met another transaction is tried.
+TRIES = 5
 #: Suspensions that a payment lifts; those by staff, regulator or for fraud stay.
 MONEY_REASONS = ("overdue", "import")
 
@@ -232,13 +238,24 @@ class IspSubscription(models.Model):
         """
         date = date or company._isp_today()
         cutoff = date - timedelta(days=company.isp_grace_days)
-        suspended, last_id = self.browse(), 0
+        suspended, last_id, tries = self.browse(), 0, 0
         while True:
-            candidates = self._overdue_candidates(company, cutoff, last_id, batch)
-            if not candidates:
-                return suspended
-            last_id = candidates[-1].id
-            suspended += candidates._suspend_if_overdue(cutoff)
+            try:
+                candidates = self._overdue_candidates(company, cutoff, last_id, batch)
+                if not candidates:
+                    return suspended
+                cut = candidates._suspend_if_overdue(cutoff)
+                self.env.flush_all()
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                # A payment of one of them was committed meanwhile: decide the batch anew, on its result.
+                tries += 1
+                if not commit or tries == TRIES:
+                    raise
+                self.env.cr.rollback()
+                self.env.invalidate_all()
+                _logger.info("Suspension met another transaction, try %s of %s", tries, TRIES)
+                continue
+            suspended, last_id, tries = suspended + cut, candidates[-1].id, 0
             if commit:
                 # A new transaction sees the payments committed meanwhile.
                 self.env["ir.cron"]._commit_progress(len(candidates))
