@@ -2,7 +2,7 @@
 {
     "name": "ISP: customers, plans, subscriptions",
     "summary": "Subscribers of an internet provider: plans, states with a log, roles, import",
-    "version": "19.0.1.0.0",
+    "version": "19.0.2.0.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",

@@ -2,13 +2,13 @@
 {
     "name": "ISP: billing",
     "summary": "Every period billed exactly once, invoices, cash, suspension of who does not pay",
-    "version": "19.0.1.0.0",
+    "version": "19.0.2.0.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
     "website": "https://github.com/jubanet/isp",
     "license": "AGPL-3",
-    "depends": ["isp_base", "account", "report_weasyprint"],
+    "depends": ["isp_base", "account", "sms", "report_weasyprint"],
     "data": [
         "security/isp_billing_groups.xml",
         "security/ir.model.access.csv",

@@ -52,6 +52,9 @@ class IspSubscription(models.Model):
         required=True,
         help="Day of the month on which a period starts. 29 to 31: the last day of shorter months.",
     )
+    valid_until = fields.Datetime(
+        string="Paid until", copy=False, readonly=True, index="btree_not_null", help="The line is closed from then on. Blank: no end."
+    )
     protected = fields.Boolean(tracking=True, help="Never suspended automatically (hospital, police, …).")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
     currency_id = fields.Many2one(related="company_id.currency_id")

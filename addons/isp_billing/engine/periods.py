@@ -36,11 +36,21 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Period:
-    """Days ``start`` to ``end``, both inclusive, out of a full period of ``full_days``."""
+    """Days ``start`` to ``end``, both inclusive, out of a full period of ``full_days``.
+
+    ``offset`` is how many days of the full period lie before ``start``. Parts of one period cost together
+    what the whole costs, to the coin, however it is cut:
+
+    >>> whole = Period(date(2026, 11, 1), date(2026, 11, 30), 30)
+    >>> head, tail = whole.cut(date(2026, 11, 8))
+    >>> head.days, tail.offset, head.share(100) + tail.share(100)
+    (7, 7, 100)
+    """
 
     start: date
     end: date
     full_days: int
+    offset: int = 0
 
     @property
     def days(self):
@@ -59,7 +69,30 @@ class Period:
         """
         if self.is_full:
             return price
-        return round_half_up(Fraction(str(price)) * self.days / self.full_days, step)
+        return part(price, self.full_days, self.offset, self.offset + self.days, step)
+
+    def cut(self, day):
+        """The part before ``day`` and the part from ``day`` on; None for a part without days."""
+        before = after = None
+        if day > self.start:
+            before = Period(self.start, min(day - ONE_DAY, self.end), self.full_days, self.offset)
+        if day <= self.end:
+            skipped = max((day - self.start).days, 0)
+            after = Period(max(day, self.start), self.end, self.full_days, self.offset + skipped)
+        return before, after
+
+
+def part(price, full, first, last, step=1):
+    """What the units ``first`` (included) to ``last`` (excluded) of ``full`` cost when all cost ``price``.
+
+    Rounded by its ends, so neighbouring parts sum to the part they make together.
+
+    >>> part(100, 3, 0, 1), part(100, 3, 1, 2), part(100, 3, 2, 3)
+    (33, 34, 33)
+    """
+    exact = Fraction(str(price)) / full
+    amount = Fraction(str(round_half_up(exact * last, step))) - Fraction(str(round_half_up(exact * first, step)))
+    return int(amount) if amount.denominator == 1 else float(amount)
 
 
 def round_half_up(amount, step=1):
@@ -116,7 +149,7 @@ def grid(billing_from, unit, count, anchor_day):
     origin = first_anchor(billing_from, anchor_day)
     if origin > billing_from:
         before = anchor(origin.year, origin.month - count, anchor_day)
-        yield Period(billing_from, origin - ONE_DAY, (origin - before).days)
+        yield Period(billing_from, origin - ONE_DAY, (origin - before).days, (billing_from - before).days)
     number = 0
     while True:
         start = anchor(origin.year, origin.month + number * count, anchor_day)

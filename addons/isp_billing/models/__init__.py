@@ -5,6 +5,8 @@ from . import account_payment
 from . import isp_billing_error
 from . import isp_billing_run
 from . import isp_import
+from . import isp_invoicing
+from . import isp_notice
 from . import isp_period
 from . import isp_plan
 from . import isp_subscription

@@ -282,7 +282,7 @@ class IspBillingRun(models.Model):
         return self.env["res.partner"].browse(row[0] for row in rows)
 
     def _invoice_customers(self, partners):
-        """One posted invoice a customer with all rows of the ledger that have none yet."""
+        """Post what these customers owe and have no invoice for: an invoice, a credit note, or both."""
         periods = self.env["isp.period"].sudo().search(
             [
                 ("company_id", "=", self.company_id.id),
@@ -291,93 +291,7 @@ class IspBillingRun(models.Model):
             ],
             order="partner_id, date_start, id",
         )
-        locked = periods.try_lock_for_update()
-        locked.invalidate_recordset(["move_line_id"])
-        free = locked.filtered(lambda period: not period.move_line_id).sorted(lambda p: (p.partner_id.id, p.date_start, p.id))
-        moves = self._create_invoices(list(free.grouped("partner_id").values()))
-        self._link_periods(free)
-        moves._isp_post()
-        moves.partner_id._isp_apply_credit(self.company_id)
-        return moves
-
-    def _create_invoices(self, groups):
-        """Draft invoices of a batch, one a group of ledger rows of one customer.
-
-        Invoices of the same shape have the same lines but for the customer and the texts. So core makes
-        the first of each shape, with its taxes and terms, and the others take its lines: half the work.
-        The result is the same in every stored field (tests/test_invoice_shape.py).
-        """
-        moves = self.env["account.move"]
-        by_shape = {}
-        for periods in groups:
-            by_shape.setdefault(self._invoice_shape(periods), []).append(periods)
-        firsts = moves.create([self._prepare_invoice_vals(same[0]) for same in by_shape.values()])
-        others = []
-        for first, same in zip(firsts, by_shape.values(), strict=True):
-            template = first._isp_line_template() if len(same) > 1 else []
-            others += [self._prepare_invoice_vals(periods, template) for periods in same[1:]]
-        alike = moves.with_context(skip_invoice_sync=True, skip_invoice_line_sync=True).create(others)
-        return firsts + alike.with_env(self.env)
-
-    def _invoice_shape(self, periods):
-        """:return: equal for two groups whose invoices differ in customer and texts only"""
-        partner = periods.partner_id.with_company(self.company_id)
-        if self._has_analytic_models():
-            # Their distribution may depend on anything of the customer.
-            return partner.id
-        position = self.env["account.fiscal.position"]._get_fiscal_position(partner)
-        return (
-            partner.lang,
-            partner.property_account_receivable_id.id,
-            position.id,
-            tuple((period.plan_id.id, period.amount) for period in periods),
-        )
-
-    def _has_analytic_models(self):
-        return bool(self.env["account.analytic.distribution.model"].sudo().search_count([], limit=1))
-
-    def _prepare_invoice_vals(self, periods, template=None):
-        """:return: values of the invoice that charges these rows of one customer
-
-        :param template: all journal items of an invoice of the same shape, from ``_isp_line_template``
-        """
-        date = self.invoice_date or self.date
-        company = self.company_id
-        vals = {
-            "move_type": "out_invoice",
-            "company_id": company.id,
-            "journal_id": company._isp_invoice_journal().id,
-            "partner_id": periods.partner_id.id,
-            "currency_id": company.currency_id.id,
-            "invoice_date": date,
-            "invoice_date_due": fields.Date.add(date, days=company.isp_due_days),
-            "invoice_payment_term_id": False,
-            "invoice_origin": self.name,
-            "isp_run_id": self.id,
-        }
-        charges = [period._prepare_invoice_line_vals() for period in periods]
-        if not template:
-            return {**vals, "invoice_line_ids": [fields.Command.create(charge) for charge in charges]}
-        texts = iter(charges)
-        lines = [{**line, **next(texts)} if line["display_type"] == "product" else line for line in template]
-        partner = {"partner_id": periods.partner_id.id}
-        return {**vals, "line_ids": [fields.Command.create({**line, **partner}) for line in lines]}
-
-    def _link_periods(self, periods):
-        """Write the invoice lines into the ledger; each row takes its line once."""
-        self.env["account.move.line"].flush_model(["isp_period_id"])
-        self.env.execute_query(
-            SQL(
-                """
-                UPDATE isp_period p SET move_line_id = l.id, move_id = l.move_id
-                  FROM account_move_line l
-                 WHERE l.isp_period_id = p.id AND p.id = ANY(%s) AND p.move_line_id IS NULL
-             RETURNING p.id
-                """,
-                periods.ids,
-            )
-        )
-        periods.invalidate_recordset(["move_line_id", "move_id"])
+        return self.env["isp.invoicing"]._invoice(periods, self.invoice_date or self.date, self)
 
     # --- errors ---
 

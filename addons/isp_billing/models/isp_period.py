@@ -7,6 +7,7 @@ KINDS = [
     ("proration", "Part of a period"),
     ("usage", "Usage"),
     ("setup", "Set-up"),
+    ("deposit", "Deposit"),
     ("adjustment", "Adjustment"),
 ]
 #: The two links that billing adds to a row afterwards; nothing else of it ever changes.
@@ -18,8 +19,9 @@ class IspPeriod(models.Model):
 
     Idempotency key: (subscription, kind, first day, source), UNIQUE in the database. ``source``
     is what caused the row: "plan" for the plan's own periods, else a text that names the cause
-    ("resume/<event>", "addon/<id>", …). Amounts are without taxes, in the company's currency, rounded
-    to its smallest coin. Dates are calendar days of the company, both inclusive.
+    ("prepaid/<number>", "service/<id>", "change/<id>", "promotion/<id>", …). Amounts are without taxes, in
+    the company's currency, rounded to its smallest coin; credits are below zero. Dates are calendar days
+    of the company, both inclusive; prepaid time that starts at a moment has its moments beside them, in UTC.
     """
 
     _name = "isp.period"
@@ -33,6 +35,12 @@ class IspPeriod(models.Model):
     date_end = fields.Date(string="To", required=True, readonly=True)
     source = fields.Char(required=True, readonly=True, default="plan")
     plan_id = fields.Many2one("isp.plan", required=True, readonly=True, ondelete="restrict")
+    product_id = fields.Many2one(
+        "product.product", readonly=True, ondelete="restrict", help="What is charged, when it is not the plan itself."
+    )
+    note = fields.Char(readonly=True, help="What the invoice line says; empty: the plan and the dates.")
+    time_start = fields.Datetime(readonly=True)
+    time_end = fields.Datetime(readonly=True)
     partner_id = fields.Many2one("res.partner", string="Customer", required=True, readonly=True, ondelete="restrict", index=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, index=True)
     currency_id = fields.Many2one("res.currency", required=True, readonly=True)
@@ -40,6 +48,9 @@ class IspPeriod(models.Model):
     days = fields.Integer(readonly=True)
     full_days = fields.Integer(readonly=True)
     amount = fields.Monetary(required=True, readonly=True, help="Without taxes.")
+    price_usd = fields.Float(string="Price list (USD)", digits=(12, 2), readonly=True)
+    usd_rate = fields.Float(string="Rate", digits=(16, 6), readonly=True, help="Units of the company's currency for 1 USD.")
+    usd_rate_date = fields.Date(string="Rate of", readonly=True)
     label = fields.Char(compute="_compute_label")
     run_id = fields.Many2one("isp.billing.run", string="Billing run", readonly=True, ondelete="set null", index="btree_not_null")
     move_line_id = fields.Many2one("account.move.line", string="Invoice line", readonly=True, ondelete="set null")
@@ -92,14 +103,25 @@ class IspPeriod(models.Model):
 
     # === Invoicing ===
 
+    def _invoice(self, invoice_date=None):
+        """Invoice these rows now: for what cannot wait for the next run. See ``isp.invoicing``.
+
+        :return: the posted invoices and credit notes, numbered
+        """
+        moves = self.env["account.move"]
+        for company, periods in self.sudo().grouped("company_id").items():
+            work = self.env["isp.invoicing"].sudo().with_company(company)
+            moves += work._invoice(periods, invoice_date or company._isp_today())
+        return moves.sudo(self.env.su)
+
     def _prepare_invoice_line_vals(self):
         """:return: values of the invoice line that charges this row, in the customer's language."""
         self.ensure_one()
         plan = self.plan_id.with_context(lang=self.partner_id.lang)
         return {
             "isp_period_id": self.id,
-            "product_id": plan.product_id.id,
-            "name": self._invoice_line_name(plan),
+            "product_id": (self.product_id or plan.product_id).id,
+            "name": self.note or self._invoice_line_name(plan),
             "quantity": 1,
             "price_unit": self.amount,
         }

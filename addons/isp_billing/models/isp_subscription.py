@@ -186,36 +186,55 @@ class IspSubscription(models.Model):
         vals_list = [
             vals
             for subscription in self
-            if subscription._is_billable()
-            for vals in subscription._prepare_periods(date, billed.get(subscription.id), run)
+            for vals in subscription._prepare_charges(date, billed.get(subscription.id), run)
         ]
         # Nobody has the right to write the ledger; rating does it for whoever may bill.
         return self.env["isp.period"].sudo().create(vals_list).sudo(self.env.su)
 
-    def _prepare_periods(self, date, billed_until, run=None):
-        """:return: values of the plan's periods due on ``date`` after day ``billed_until``"""
+    def _prepare_charges(self, date, billed_until, run=None):
+        """Everything this subscription owes on ``date`` and that is not in the ledger. Hook: add rows to the plan's.
+
+        :param billed_until: last day billed for the plan, None at the start
+        :return: list of values for ``isp.period``
+        """
         self.ensure_one()
-        plan, currency = self.plan_id, self.currency_id
-        price = currency.round(plan.list_price)
+        if not self._is_billable():
+            return []
         return [
-            {
-                "subscription_id": self.id,
-                "kind": "recurring" if period.is_full else "proration",
-                "date_start": period.start,
-                "date_end": period.end,
-                "source": "plan",
-                "plan_id": plan.id,
-                "partner_id": self.partner_id.commercial_partner_id.id,
-                "company_id": self.company_id.id,
-                "currency_id": currency.id,
-                "price": price,
-                "days": period.days,
-                "full_days": period.full_days,
-                "amount": period.share(price, currency.rounding),
-                "run_id": run.id if run else False,
-            }
+            vals
             for period in engine.periods(**self._prepare_grid(), until=date, after=billed_until)
+            for vals in self._prepare_plan_period(period, run)
         ]
+
+    def _prepare_plan_period(self, period, run=None):
+        """:param period: ``engine.periods.Period`` of the plan
+        :return: list of values for ``isp.period``: the plan's own row. Hook: what else is charged for the same days"""
+        return [self._prepare_period(period, self.plan_id.list_price, run=run)]
+
+    def _prepare_period(self, period, price, **vals):
+        """:param period: ``engine.periods.Period``
+        :param price: of the full period, without taxes, in the company's currency
+        :return: values of one row of the ledger; ``vals`` win over the plan's own"""
+        self.ensure_one()
+        run, currency = vals.pop("run", None), self.currency_id
+        price = currency.round(price)
+        return {
+            "subscription_id": self.id,
+            "kind": "recurring" if period.is_full else "proration",
+            "date_start": period.start,
+            "date_end": period.end,
+            "source": "plan",
+            "plan_id": self.plan_id.id,
+            "partner_id": self.partner_id.commercial_partner_id.id,
+            "company_id": self.company_id.id,
+            "currency_id": currency.id,
+            "price": price,
+            "days": period.days,
+            "full_days": period.full_days,
+            "amount": period.share(price, currency.rounding),
+            "run_id": run.id if run else False,
+            **vals,
+        }
 
     # === Suspension and return ===
 

@@ -64,6 +64,22 @@ class ResPartner(models.Model):
         if customers:
             self.env["isp.subscription"].sudo().search([("partner_id", "child_of", customers.ids)])._restore_if_clear()
 
+    def _isp_notify(self, kind, key, **params):
+        """Tell this customer something, once for ever.
+
+        :param kind: key of ``isp_notice.KINDS``
+        :param key: what this is about, e.g. "receipt/<payment id>"; a second notice of the key is dropped
+        :param params: what the text shows: numbers, texts, ISO dates (kept as JSON)
+        :return: the ``isp.notice``, empty when it was told before
+
+        Transaction: the caller's; nothing is sent in it.
+        """
+        self.ensure_one()
+        notices = self.env["isp.notice"].sudo()
+        if notices.search_count([("key", "=", key)], limit=1):
+            return notices
+        return notices.create({"kind": kind, "key": key, "partner_id": self.id, "params": params})
+
     def _isp_apply_credit(self, company):
         """Set open credit against open debt, oldest debt first. Applying again changes nothing."""
         for partner in self.commercial_partner_id._isp_with_credit_and_debt(company):

@@ -4,7 +4,7 @@ from datetime import date
 from odoo.tests import tagged
 
 from ..models.account_move import AccountMove
-from ..models.isp_billing_run import IspBillingRun
+from ..models.isp_invoicing import IspInvoicing
 from .common import BillingCommon
 
 #: What differs between any two invoices.
@@ -35,7 +35,7 @@ class TestInvoiceShape(BillingCommon):
         fast = lines_of() + lines_of()
         self._bill(date(2026, 12, 1))
         plain = lines_of() + lines_of()
-        self.patch(IspBillingRun, "_invoice_shape", lambda run, periods: periods.partner_id.id)
+        self.patch(IspInvoicing, "_shape", lambda work, periods: periods.partner_id.id)
         self.patch(AccountMove, "_isp_post", lambda moves: moves._post(soft=False))
         self._bill(date(2026, 12, 1))
         first, second = fast.period_ids.move_id.sorted("id")

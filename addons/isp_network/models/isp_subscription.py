@@ -17,7 +17,7 @@ ACCESS_STATE = {
     "terminated": "blocked",
 }
 #: Fields of a subscription that its access follows.
-_FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id"}
+_FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id", "valid_until"}
 _JUBA = ZoneInfo("Africa/Juba")
 
 
@@ -138,6 +138,7 @@ class IspSubscription(models.Model):
             "plan_id": plan.id,
             "company_id": self.company_id.id,
             "state": ACCESS_STATE[self.state],
+            "valid_until": self.valid_until,
             "device_limit": plan.device_limit,
             "quota_bytes": plan.quota_mb * 1_000_000 if cuts else 0,
             "quota_day": self.anchor_day if cuts and plan.period_unit == "month" else 0,
