@@ -52,7 +52,7 @@ class IspInvoicing(models.AbstractModel):
         moves = self.env["account.move"]
         by_shape = {}
         for periods in groups:
-            by_shape.setdefault(self._shape(periods), []).append(periods)
+            by_shape.setdefault(self.with_context(l10n_ss_date=invoice_date)._shape(periods), []).append(periods)
         firsts = moves.create([self._prepare_move_vals(same[0], invoice_date, run) for same in by_shape.values()])
         others = []
         for first, same in zip(firsts, by_shape.values(), strict=True):

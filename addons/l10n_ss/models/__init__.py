@@ -1,4 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from . import account_fiscal_position
+from . import account_move
 from . import account_move_line
 from . import account_tax
+from . import l10n_ss_certificate
+from . import res_partner
 from . import template_ss
