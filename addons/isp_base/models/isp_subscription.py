@@ -110,7 +110,9 @@ class IspSubscription(models.Model):
                 company = vals.get("company_id") or self.env.company.id
                 vals["name"] = self.env["ir.sequence"].with_company(company).next_by_code("isp.subscription")
             self._clean_identity(vals)
-        return super().create(vals_list)
+        subscriptions = super().create(vals_list)
+        subscriptions.partner_id.commercial_partner_id.sudo()._isp_give_account_no()
+        return subscriptions
 
     def write(self, vals):
         if "state" in vals and self.env.context.get("isp_state_key") is not _STATE_KEY:

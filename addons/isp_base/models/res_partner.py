@@ -6,6 +6,8 @@ from odoo.exceptions import ValidationError
 
 from odoo.addons.base.models.res_partner import ResPartner as BasePartner
 
+from ..engine import account_no
+
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
@@ -79,6 +81,32 @@ class ResPartner(models.Model):
         if "isp_account_no" in vals:
             vals = {**vals, "isp_account_no": vals["isp_account_no"] or False}
         return super().write(vals)
+
+    def _isp_give_account_no(self):
+        """Give those without an account number the next one, its last digit a check digit.
+
+        Numbers brought by an import stay; one that is taken already is passed over.
+        """
+        for partner in self.filtered(lambda p: not p.isp_account_no):
+            for _try in range(1000):
+                number = account_no.complete(self.env["ir.sequence"].next_by_code("isp.account.no"))
+                if not self.sudo().with_context(active_test=False).search_count([("isp_account_no", "=", number)], limit=1):
+                    partner.isp_account_no = number
+                    break
+            else:
+                raise ValidationError(self.env._("The next 1,000 account numbers are taken; set the sequence “Account number” to a free one."))
+
+    @api.model
+    def _isp_by_account_no(self, text):
+        """Find who has an account number as somebody typed it: spaces, dashes and Arabic digits do not matter.
+
+        :return: (partner or an empty recordset, whether the text looks like one of our numbers with a wrong digit)
+        """
+        number = account_no.normalize(text)
+        partner = self.search([("isp_account_no", "in", list({number, (text or "").strip()} - {""}))], limit=1) if number else self.browse()
+        sequence = self.env["ir.sequence"].sudo().search([("code", "=", "isp.account.no")], limit=1)
+        ours = account_no.looks_ours(number, sequence.prefix or "", sequence.padding)
+        return partner, not partner and ours and not account_no.is_valid(number)
 
     def _address_fields(self):
         return [*super()._address_fields(), "isp_county", "isp_payam", "isp_boma"]

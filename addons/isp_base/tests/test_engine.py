@@ -3,13 +3,13 @@ import doctest
 
 from odoo.tests import BaseCase
 
-from ..engine import lifecycle, value
+from ..engine import account_no, lifecycle, value
 
 
 class TestEngine(BaseCase):
     def test_doctests(self):
         """The doctests are the specification; none of them may be lost."""
-        for module in (lifecycle, value):
+        for module in (account_no, lifecycle, value):
             with self.subTest(module=module.__name__):
                 result = doctest.testmod(module)
                 self.assertGreater(result.attempted, 2)

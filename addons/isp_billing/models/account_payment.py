@@ -1,11 +1,17 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
+from odoo.exceptions import UserError
+from odoo.tools import SQL
 
 
 class AccountPayment(models.Model):
     _inherit = "account.payment"
 
     isp_uuid = fields.Char(readonly=True, copy=False, help="Made by the form that took the money: the same form twice is one payment.")
+
+    isp_reversal_move_id = fields.Many2one(
+        "account.move", string="Reversed by", readonly=True, copy=False, index="btree_not_null", ondelete="restrict"
+    )
 
     _isp_uuid_unique = models.UniqueIndex("(isp_uuid) WHERE isp_uuid IS NOT NULL", "This payment is booked already.")
 
@@ -14,6 +20,63 @@ class AccountPayment(models.Model):
         result = super().action_post()
         self.filtered(lambda p: p.partner_type == "customer" and p.payment_type == "inbound").partner_id._isp_on_settled()
         return result
+
+    def _isp_reverse(self, date, ref, **move_vals):
+        """Book a posted payment out again: the entry the other way round, tied to it. What it paid is open again.
+
+        A service it brought back is not cut here: who owes is decided by the reminders.
+
+        :param date: accounting date of the reversal
+        :param ref: why, for the entry
+        :param move_vals: more values of the entry; ``journal_id`` when the money leaves from another drawer
+        :return: the posted ``account.move``, the one made before when it was reversed already
+        :raise UserError: the payment is not booked
+
+        Lock: the payment's row. Idempotency key: the payment. Transaction: the caller's.
+        """
+        self.ensure_one()
+        self.flush_recordset()
+        self.env.cr.execute(SQL("SELECT id FROM account_payment WHERE id = %s FOR UPDATE", self.id))
+        self.invalidate_recordset(["isp_reversal_move_id", "state"])
+        if self.isp_reversal_move_id:
+            return self.isp_reversal_move_id
+        if self.move_id.state != "posted":
+            raise UserError(self.env._("%(payment)s is not booked, so there is nothing to reverse.", payment=self.display_name))
+        originals = self.move_id.line_ids
+        receivable = originals.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        receivable.remove_move_reconcile()
+        vals = {**self._prepare_reversal_vals(date, ref), **move_vals}
+        move = self.env["account.move"].create(vals)
+        move.action_post()
+        self.isp_reversal_move_id = move
+        for line, mirror in zip(originals, move.line_ids, strict=True):
+            if line.account_id.reconcile and line.account_id == mirror.account_id and not line.reconciled:
+                (line + mirror).reconcile()
+        return move
+
+    def _prepare_reversal_vals(self, date, ref):
+        return {
+            "move_type": "entry",
+            "journal_id": self.journal_id.id,
+            "company_id": self.company_id.id,
+            "partner_id": self.partner_id.id,
+            "date": date,
+            "ref": ref,
+            "line_ids": [
+                fields.Command.create(
+                    {
+                        "name": ref,
+                        "account_id": line.account_id.id,
+                        "partner_id": line.partner_id.id,
+                        "currency_id": line.currency_id.id,
+                        "amount_currency": -line.amount_currency,
+                        "balance": -line.balance,
+                        "date_maturity": date,
+                    }
+                )
+                for line in self.move_id.line_ids
+            ],
+        }
 
     def _isp_settled(self):
         """:return: [(name of what was paid, amount)] in the payment's currency, credit last"""

@@ -49,3 +49,24 @@ class TestPayment(BillingCommon):
         form = Form(self.env["isp.cash.payment"].with_context(**action["context"]))
         self.assertEqual((form.balance, form.amount), (216000, 216000))
         self.assertEqual(form.journal_id.type, "cash")
+
+    def test_reversal_opens_the_debt_again_once(self):
+        line = self._create_line()
+        self._bill(date(2026, 11, 1))
+        invoice = line.period_ids.move_id
+        payment = self._pay(line.partner_id, 216000)
+        self.assertEqual(invoice.payment_state, "paid")
+        move = payment._isp_reverse(date(2026, 11, 21), "wrong customer")
+        self.assertEqual((invoice.payment_state, invoice.amount_residual, line.balance), ("not_paid", 216000, 216000))
+        self.assertEqual(payment._isp_reverse(date(2026, 11, 22), "again"), move)
+        cash = self.env["account.move.line"].search([("account_id", "=", self.cash.default_account_id.id), ("partner_id", "=", line.partner_id.id)])
+        self.assertEqual(sum(cash.mapped("balance")), 0)
+        self.assertTrue(all((payment.move_id + move).line_ids.filtered(lambda item: item.account_id.reconcile).mapped("reconciled")))
+
+    def test_new_customers_get_a_number_with_check_digit(self):
+        number = self._create_line().partner_id.isp_account_no
+        partners = self.env["res.partner"]
+        self.assertEqual(partners._isp_by_account_no(f" {number[:3]}-{number[3:]}")[0].isp_account_no, number)
+        wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+        self.assertEqual(partners._isp_by_account_no(wrong), (partners, True))
+        self.assertEqual(partners._isp_by_account_no("0921234567"), (partners, False))

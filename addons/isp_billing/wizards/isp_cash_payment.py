@@ -27,7 +27,7 @@ class IspCashPayment(models.TransientModel):
         string="Into",
         required=True,
         domain="[('type', 'in', ('cash', 'bank')), ('company_id', '=', company_id)]",
-        default=lambda self: self.env["account.journal"].search(
+        default=lambda self: self.env["account.journal"].sudo().search(
             [("type", "=", "cash"), ("company_id", "=", self.env.company.id)], limit=1
         ),
     )
@@ -69,8 +69,12 @@ class IspCashPayment(models.TransientModel):
             raise UserError(self.env._("The amount must be above zero."))
         payment = payments.create(self._prepare_payment_vals())
         payment.action_post()
-        payment.partner_id._isp_apply_credit(self.company_id)
+        self._settle(payment)
         return payment
+
+    def _settle(self, payment):
+        """Set the posted payment against what is owed. Hook: chosen debts first."""
+        payment.partner_id._isp_apply_credit(self.company_id)
 
     def _prepare_payment_vals(self):
         return {
