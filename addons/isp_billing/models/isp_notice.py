@@ -1,5 +1,19 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from odoo import fields, models
+import json
+import logging
+from datetime import date, datetime, timedelta
+
+import phonenumbers
+import pytz
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import SQL, plaintext2html
+
+from ..engine import notice as engine
+
+_logger = logging.getLogger(__name__)
 
 KINDS = [
     ("reminder", "Reminder before the due date"),
@@ -15,12 +29,48 @@ KINDS = [
     ("instalment", "Instalment due"),
     ("instalment_broken", "Instalment agreement broken"),
 ]
+#: What the text of a kind may show: the parameters ``_isp_notify`` is called with. Those of "" are always there.
+PLACEHOLDERS = {
+    "": ("name", "account", "company"),
+    "reminder": ("amount", "date"),
+    "overdue": ("amount", "date", "days"),
+    "suspended": ("amount", "date"),
+    "restored": ("plan",),
+    "receipt": ("amount", "number", "date", "balance"),
+    "renewed": ("plan", "amount", "date"),
+    "missing": ("plan", "amount", "missing"),
+    "expiring": ("plan", "amount", "date"),
+    "price_change": ("plan", "price", "old_price", "date"),
+    "plan_change": ("plan", "old_plan", "amount", "date"),
+    "instalment": ("amount", "date"),
+    "instalment_broken": ("amount", "date"),
+}
+#: Parameters that are amounts in the company's currency.
+MONEY = {"amount", "missing", "balance", "price", "old_price", "fee"}
+#: Answers to money that has just come in: they do not wait for the morning.
+IMMEDIATE = {"receipt", "restored"}
+#: Untrue once the customer owes nothing any more.
+ABOUT_DEBT = {"reminder", "overdue", "suspended"}
+STATES = [
+    ("queued", "Waiting"),
+    ("sending", "With the gateway"),
+    ("sent", "Sent"),
+    ("failed", "Failed"),
+    ("skipped", "Not sent"),
+]
+#: A reminder that could not be sent for so long says nothing new.
+_STALE = timedelta(days=3)
+#: States of core's SMS and of its e-mail, in ours.
+_SMS_STATE = {"outgoing": "sending", "process": "sending", "pending": "sent", "sent": "sent", "error": "failed", "canceled": "skipped"}
+_MAIL_STATE = {"outgoing": "sending", "sent": "sent", "received": "sent", "exception": "failed", "cancel": "skipped"}
 
 
 class IspNotice(models.Model):
     """Something a customer is told, once.
 
-    Idempotency key: ``key``, UNIQUE in the database. Written in the transaction of its cause; sent afterwards.
+    Idempotency key: ``key``, UNIQUE in the database. Written in the transaction of its cause; sent afterwards
+    by the scheduler: the text is made, and a core ``sms.sms`` (and an e-mail, if the text has one) is written in
+    the same small transaction that takes the notice off the queue. Each has one SMS at most, UNIQUE in the database.
     """
 
     _name = "isp.notice"
@@ -29,9 +79,276 @@ class IspNotice(models.Model):
     _rec_name = "kind"
 
     key = fields.Char(required=True, readonly=True)
-    kind = fields.Selection(KINDS, required=True, readonly=True)
+    kind = fields.Selection(KINDS, required=True, readonly=True, index=True)
     partner_id = fields.Many2one("res.partner", string="Customer", required=True, readonly=True, ondelete="cascade", index=True)
     company_id = fields.Many2one("res.company", required=True, readonly=True, default=lambda self: self.env.company)
     params = fields.Json(readonly=True, help="What the text is made of.")
+    state = fields.Selection(STATES, required=True, readonly=True, default="queued", index=True)
+    send_after = fields.Datetime(readonly=True, default=fields.Datetime.now, help="Not before; the quiet hours are over then.")
+    reason = fields.Char(readonly=True, help="Why it was not sent.")
+    lang = fields.Char(string="Language", readonly=True)
+    number = fields.Char(string="Sent to", readonly=True)
+    email = fields.Char(string="E-mail", readonly=True)
+    body = fields.Text(string="Text", readonly=True)
+    sms_count = fields.Integer(string="SMS", readonly=True, help="How many SMS the text takes.")
+    sent_at = fields.Datetime(string="Sent", readonly=True)
 
     _told_once = models.UniqueIndex("(key)", "The customer has been told already.")
+    _queue_index = models.Index("(send_after, id) WHERE state = 'queued'")
+
+    # === CRUD ===
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_only_waiting(self):
+        if any(notice.state not in ("queued", "skipped") for notice in self):
+            raise UserError(self.env._("What a customer was told is kept."))
+
+    # === Actions ===
+
+    def action_retry(self):
+        """Once more, after the cause of a failure was mended. What was sent is not sent again."""
+        self.check_access("write")
+        again = self.filtered(lambda n: n.state in ("failed", "skipped"))
+        again.sudo().write({"state": "queued", "reason": False, "send_after": fields.Datetime.now()})
+
+    # === Writing ===
+
+    @api.model
+    def _notify_many(self, kind, rows, company=None):
+        """Write notices of one kind for many customers: each key once for ever.
+
+        :param kind: key of KINDS
+        :param rows: iterable of (partner id, key, params), params as for ``res.partner._isp_notify``
+        :param company: in whose name; default the current one
+        :return: the notices written; a key told before gives none
+
+        Transaction: the caller's; nothing is sent in it. Two callers at once: the second waits, then
+        finds the key or is tried again by its serialization failure.
+        """
+        if kind not in dict(KINDS):
+            raise ValueError(f"no kind of notice {kind!r}")
+        company = company or self.env.company
+        now = fields.Datetime.now()
+        send_after = now if kind in IMMEDIATE else company._isp_after_quiet(now)
+        values = [
+            SQL("(%s, %s, %s, %s::jsonb)", key, partner_id, company.id, json.dumps(self._plain(params)))
+            for partner_id, key, params in rows
+        ]
+        written = self.browse()
+        for start in range(0, len(values), 1000):
+            found = self.env.execute_query(
+                SQL(
+                    """
+                    INSERT INTO isp_notice (key, partner_id, company_id, params, kind, state, send_after, create_uid, create_date, write_uid, write_date)
+                    SELECT v.key, v.partner_id, v.company_id, v.params, %(kind)s, 'queued', %(after)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+                      FROM (VALUES %(values)s) AS v (key, partner_id, company_id, params)
+                        ON CONFLICT (key) DO NOTHING
+                 RETURNING id
+                    """,
+                    kind=kind,
+                    after=send_after,
+                    uid=self.env.uid,
+                    now=now,
+                    values=SQL(", ").join(values[start : start + 1000]),
+                )
+            )
+            written += self.browse(row[0] for row in found)
+        return written
+
+    @api.model
+    def _plain(self, params):
+        """:return: the parameters as JSON can hold them: days and moments in ISO form, amounts as numbers"""
+
+        def plain(value):
+            if isinstance(value, datetime):
+                return fields.Datetime.to_string(value)
+            if isinstance(value, date):
+                return fields.Date.to_string(value)
+            return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+        return {name: plain(value) for name, value in (params or {}).items()}
+
+    # === Text ===
+
+    @api.model
+    def _readable(self, params, company, lang):
+        """:return: the parameters as customers read them: money without piasters, days and moments by the local clock"""
+        zone = pytz.timezone(company._isp_zone())
+        values = {"company": company.name}
+        for name, value in params.items():
+            stamp = engine.parsed(value)
+            if name in MONEY and isinstance(value, (int, float)) and not isinstance(value, bool):
+                values[name] = self._money(value, company, lang)
+            elif isinstance(stamp, datetime):
+                values[name] = engine.moment(pytz.utc.localize(stamp).astimezone(zone), lang)
+            elif stamp:
+                values[name] = engine.day(stamp, lang)
+            else:
+                values[name] = value
+        return values
+
+    @api.model
+    def _money(self, amount, company, lang):
+        currency = company.currency_id
+        whole = currency.name == "SSP" or float(amount).is_integer()
+        unit = currency.name
+        if unit == "SSP" and (lang or "").startswith("ar"):
+            unit = "جنيه"
+        return engine.money(amount, unit, 0 if whole else currency.decimal_places)
+
+    def _values(self, lang):
+        self.ensure_one()
+        partner = self.partner_id
+        name = partner.isp_name_ar if lang.startswith("ar") and partner.isp_name_ar else partner.name
+        own = {"name": name, "account": partner.commercial_partner_id.isp_account_no or partner.isp_account_no or partner.id}
+        return {**own, **self._readable(self.params or {}, self.company_id, lang)}
+
+    # === Sending ===
+
+    @api.model
+    def _cron_send(self):
+        """Hand what may go out now to the SMS and e-mail queues, a batch a transaction.
+
+        Killed between two batches nothing is lost or told twice; inside one it is undone whole.
+        """
+        self._send_queued(commit=True)
+
+    @api.model
+    def _send_queued(self, *, commit=False, batch=200):
+        """:return: how many notices were looked at"""
+        cron, total = self.env["ir.cron"], 0
+        domain = [("state", "=", "queued"), ("send_after", "<=", fields.Datetime.now())]
+        if commit:
+            cron._commit_progress(remaining=self.search_count(domain))
+        while notices := self.search(domain, order="id", limit=batch).try_lock_for_update():
+            notices._hand_over()
+            self.env.flush_all()
+            total += len(notices)
+            if commit and not cron._commit_progress(len(notices)):
+                break
+            self.env.invalidate_all()
+        return total
+
+    def _hand_over(self):
+        """Make the texts of these locked notices and write their SMS and e-mails. One that fails is marked, alone."""
+        self.invalidate_recordset()
+        dues = self.partner_id.commercial_partner_id._isp_dues()
+        texts = {}
+        for notice in self.filtered(lambda n: n.state == "queued"):
+            place = (notice.kind, notice.company_id)
+            if place not in texts:
+                texts[place] = self.env["isp.notice.template"]._for_kind(*place)
+            try:
+                with self.env.cr.savepoint():
+                    notice._hand_over_one(texts[place], dues)
+                    self.env.flush_all()
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                raise
+            except Exception as error:
+                _logger.warning("Notice %s (%s) failed", notice.id, notice.key, exc_info=True)
+                self.env.invalidate_all()
+                notice._close("failed", str(error) or type(error).__name__)
+
+    def _hand_over_one(self, template, dues):
+        self.ensure_one()
+        if refusal := self._refusal(template, dues):
+            self._close("skipped", refusal)
+            return
+        lang = self._customer_lang()
+        template, values = template.with_context(lang=lang), self._values(lang)
+        try:
+            body = engine.render(template.sms_body, values)
+            mail = (engine.render(template.email_subject, values), engine.render(template.email_body, values))
+        except engine.MissingValue as error:
+            self._close("failed", self.env._("The text has no value for {%(name)s}.", name=error.args[0]))
+            return
+        number, why_not = self._mobile()
+        email = self.partner_id.email_normalized if template.email_body else False
+        if not (number or email):
+            self._close("skipped", why_not)
+            return
+        if number:
+            self._queue("sms.sms", self._prepare_sms_vals(number, body))
+        if email:
+            self._queue("mail.mail", self._prepare_mail_vals(email, *mail))
+        self.write(
+            {
+                "state": "sending",
+                "reason": False if number else why_not,
+                "lang": lang,
+                "number": number,
+                "email": email,
+                "body": body if number else mail[1],
+                "sms_count": engine.segments(body)[1] if number else 0,
+            }
+        )
+
+    def _refusal(self, template, dues):
+        """:return: why this notice is not to be sent any more, None to send it"""
+        if not template:
+            return self.env._("No text is in use for this kind of notice.")
+        if self.kind in ABOUT_DEBT:
+            due = dues.get((self.partner_id.commercial_partner_id.id, self.company_id.id))
+            if not due or due.balance <= 0:
+                return self.env._("Paid meanwhile.")
+            if self.send_after < fields.Datetime.now() - _STALE:
+                return self.env._("Too late: it waited more than three days.")
+        return None
+
+    def _customer_lang(self):
+        langs = dict(self.env["res.lang"].get_installed())
+        wanted = (self.partner_id.lang, self.partner_id.commercial_partner_id.lang, self.company_id.partner_id.lang, "en_US")
+        return next((lang for lang in wanted if lang in langs), next(iter(langs)))
+
+    def _mobile(self):
+        """:return: (number in E.164 or False, why there is none)"""
+        partner = self.partner_id
+        country = (partner.country_id or self.company_id.country_id).code
+        given = [number for number in (partner.phone, partner.isp_alt_phone, partner.commercial_partner_id.phone) if number]
+        if not given:
+            return False, self.env._("The customer has no telephone number.")
+        for number in given:
+            try:
+                parsed = phonenumbers.parse(number, country)
+            except phonenumbers.NumberParseException:
+                continue
+            kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+            if phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds:
+                return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), None
+        return False, self.env._("%(number)s is not a mobile number.", number=given[0])
+
+    def _queue(self, model, vals):
+        """Write the message, or put back the one that failed before: a notice has one of a kind for ever."""
+        before = self.env[model].search([("isp_notice_id", "=", self.id)])
+        if not before:
+            self.env[model].create(vals)
+        elif before.state in ("error", "canceled", "exception", "cancel"):
+            fresh = {name: value for name, value in vals.items() if name != "isp_notice_id"}
+            before.write({**fresh, "state": "outgoing"})
+
+    def _prepare_sms_vals(self, number, body):
+        return {"number": number, "body": body, "partner_id": self.partner_id.id, "isp_notice_id": self.id}
+
+    def _prepare_mail_vals(self, email, subject, body):
+        return {
+            "email_to": email,
+            "email_from": self.company_id.email_formatted or self.env.user.email_formatted,
+            "subject": subject or self.company_id.name,
+            "body_html": plaintext2html(body),
+            "auto_delete": True,
+            "isp_notice_id": self.id,
+        }
+
+    def _close(self, state, reason=False):
+        self.write({"state": state, "reason": reason and reason[:500]})
+
+    def _on_delivery(self, state, reason=False):
+        """An SMS or an e-mail of these notices has changed state.
+
+        :param state: key of STATES; whatever was sent on one way stays sent when the other fails
+        """
+        open_ones = self.filtered(lambda n: n.state != "sent" and n.state != state)
+        vals = {"state": state, "reason": reason}
+        if state == "sent":
+            vals["sent_at"] = fields.Datetime.now()
+        open_ones.write(vals)

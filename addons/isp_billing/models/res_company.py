@@ -3,6 +3,8 @@ import pytz
 
 from odoo import fields, models
 
+from ..engine import calendar as engine
+
 
 class ResCompany(models.Model):
     _inherit = "res.company"
@@ -24,11 +26,35 @@ class ResCompany(models.Model):
         help="Empty: the account of undistributed results.",
     )
 
+    isp_quiet_from = fields.Float(string="Quiet from", default=20.0, help="Notices written later wait until the quiet hours are over.")
+    isp_quiet_to = fields.Float(string="Quiet until", default=8.0, help="The same hour as the beginning: no quiet hours.")
+
+    _isp_quiet_hours = models.Constraint(
+        "CHECK(isp_quiet_from >= 0 AND isp_quiet_from <= 24 AND isp_quiet_to >= 0 AND isp_quiet_to <= 24)",
+        "The quiet hours lie between 0:00 and 24:00.",
+    )
+
+    def _isp_zone(self):
+        """:return: name of the time zone in which this company lives (the contact's, else the user's, else UTC)"""
+        self.ensure_one()
+        return self.partner_id.tz or self.env.user.tz or "UTC"
+
+    def _isp_local(self, moment):
+        """:return: a moment of the database (UTC) on the company's clock, without zone"""
+        zone = pytz.timezone(self._isp_zone())
+        return pytz.utc.localize(moment).astimezone(zone).replace(tzinfo=None)
+
+    def _isp_utc(self, moment):
+        """:return: a moment of the company's clock as the database keeps it"""
+        return pytz.timezone(self._isp_zone()).localize(moment).astimezone(pytz.utc).replace(tzinfo=None)
+
     def _isp_today(self):
         """:return: the calendar day of this company, in its own time zone (the contact's, else UTC)"""
-        self.ensure_one()
-        zone = pytz.timezone(self.partner_id.tz or self.env.user.tz or "UTC")
-        return pytz.utc.localize(fields.Datetime.now()).astimezone(zone).date()
+        return self._isp_local(fields.Datetime.now()).date()
+
+    def _isp_after_quiet(self, moment):
+        """:return: when a notice thought of at ``moment`` may go out, both in UTC"""
+        return self._isp_utc(engine.after_quiet(self._isp_local(moment), self.isp_quiet_from, self.isp_quiet_to))
 
     def _isp_invoice_journal(self):
         """:return: the journal in which subscription invoices are numbered"""

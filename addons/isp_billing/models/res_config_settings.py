@@ -10,3 +10,5 @@ class ResConfigSettings(models.TransientModel):
     isp_grace_days = fields.Integer(related="company_id.isp_grace_days", readonly=False)
     isp_journal_id = fields.Many2one(related="company_id.isp_journal_id", readonly=False)
     isp_opening_account_id = fields.Many2one(related="company_id.isp_opening_account_id", readonly=False)
+    isp_quiet_from = fields.Float(related="company_id.isp_quiet_from", readonly=False)
+    isp_quiet_to = fields.Float(related="company_id.isp_quiet_to", readonly=False)

@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from collections import namedtuple
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL
 
 #: What a customer owes one company: in all, beyond the day asked for, and since when.
@@ -17,6 +17,14 @@ class ResPartner(models.Model):
         help="What the customer owes; below zero: credit.",
         groups="isp_base.group_isp_customer_service",
     )
+
+    isp_notice_count = fields.Integer(compute="_compute_isp_notice_count", groups="isp_base.group_isp_customer_service")
+
+    def _compute_isp_notice_count(self):
+        groups = self.env["isp.notice"]._read_group([("partner_id", "in", self.ids)], ["partner_id"], ["__count"])
+        counts = {partner.id: count for partner, count in groups}
+        for partner in self:
+            partner.isp_notice_count = counts.get(partner.id, 0)
 
     def _compute_isp_balance(self):
         dues = self.commercial_partner_id._isp_dues()
@@ -75,10 +83,17 @@ class ResPartner(models.Model):
         Transaction: the caller's; nothing is sent in it.
         """
         self.ensure_one()
-        notices = self.env["isp.notice"].sudo()
-        if notices.search_count([("key", "=", key)], limit=1):
-            return notices
-        return notices.create({"kind": kind, "key": key, "partner_id": self.id, "params": params})
+        return self.env["isp.notice"].sudo()._notify_many(kind, [(self.id, key, params)])
+
+    @api.model
+    def _isp_notify_many(self, kind, rows, company=None):
+        """Tell many customers something of one kind: one statement, whatever their number.
+
+        :param rows: iterable of (partner id, key, params), as for ``_isp_notify``
+        :param company: in whose name; default the current one
+        :return: the ``isp.notice`` written; what was told before is left out
+        """
+        return self.env["isp.notice"].sudo()._notify_many(kind, rows, company)
 
     def _isp_apply_credit(self, company):
         """Set open credit against open debt, oldest debt first. Applying again changes nothing."""
@@ -118,3 +133,8 @@ class ResPartner(models.Model):
             "target": "new",
             "context": {"default_partner_id": self.commercial_partner_id.id},
         }
+
+    def action_view_isp_notices(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("isp_billing.action_isp_notice")
+        return {**action, "domain": [("partner_id", "child_of", self.id)], "context": {}}
