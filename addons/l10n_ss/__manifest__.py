@@ -20,5 +20,6 @@
         "views/account_move_views.xml",
         "views/res_partner_views.xml",
         "views/l10n_ss_certificate_views.xml",
+        "views/l10n_ss_withholding_views.xml",
     ],
 }

@@ -12,6 +12,8 @@ from . import isp_period
 from . import isp_plan
 from . import isp_subscription
 from . import mail_mail
+from . import l10n_ss_certificate
+from . import l10n_ss_withholding
 from . import res_company
 from . import res_config_settings
 from . import res_partner

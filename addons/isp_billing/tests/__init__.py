@@ -7,3 +7,4 @@ from . import test_notice
 from . import test_payment
 from . import test_reports
 from . import test_suspension
+from . import test_taxes

@@ -1,5 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import api, fields, models
+from odoo.tools import SQL
+from odoo.tools.sql import column_exists, create_column
 
 
 class AccountMove(models.Model):
@@ -16,6 +18,20 @@ class AccountMove(models.Model):
         help="The certificate that held on the invoice date.",
     )
 
+    l10n_ss_withheld = fields.Monetary(
+        string="Withheld by the customer",
+        currency_field="company_currency_id",
+        readonly=True,
+        copy=False,
+        help="Tax the customer kept back and owes a certificate for, or has given one.",
+    )
+
+    def _auto_init(self):
+        """Invoices of before have no certificate: nothing to compute in a big table."""
+        if not column_exists(self.env.cr, "account_move", "l10n_ss_certificate_id"):
+            create_column(self.env.cr, "account_move", "l10n_ss_certificate_id", "int4")
+        return super()._auto_init()
+
     @api.depends("partner_id", "company_id", "move_type", "invoice_date", "fiscal_position_id", "reversed_entry_id")
     def _compute_l10n_ss_certificate_id(self):
         for move in self:
@@ -29,7 +45,7 @@ class AccountMove(models.Model):
             else:
                 move.l10n_ss_certificate_id = move.l10n_ss_certificate_id
 
-    def _compute_fiscal_position_id(self):
+    def _compute_fiscal_position_id(self):  # pylint: disable=missing-return
         """Override of `account`: certificates count on the invoice date, and when selling only."""
         for day, moves in self.grouped(lambda move: move._l10n_ss_day()).items():
             super(AccountMove, moves.with_context(l10n_ss_date=day))._compute_fiscal_position_id()
@@ -80,3 +96,15 @@ class AccountMove(models.Model):
             move._compute_fiscal_position_id()
             if move.fiscal_position_id != before:
                 move.action_update_fpos_values()
+
+    # === Withholding === #
+
+    def action_l10n_ss_record_withholding(self):
+        """Open a new record of tax withheld on these invoices of one customer."""
+        return self.env["l10n_ss.withholding"]._action_new(self)
+
+    def _l10n_ss_lock(self):
+        """Hold these rows until the end of the transaction; of two who record at once, the second is tried anew."""
+        self.flush_recordset()
+        self.env.cr.execute(SQL("SELECT id FROM account_move WHERE id = ANY(%s) ORDER BY id FOR UPDATE", self.ids))
+        self.invalidate_recordset(["l10n_ss_withheld", "state"])

@@ -24,3 +24,14 @@ class ResPartner(models.Model):
             return None
         day = fields.Date.to_date(day) or certificates._today()
         return next((row for row in rows if row[0] <= day <= row[1]), None)
+
+    def _l10n_ss_withholds(self, day=None, company=None):
+        """:return: whether this customer withholds tax when paying: a certificate says so, or its fiscal position"""
+        self.ensure_one()
+        company = company or self.env.company
+        if self._l10n_ss_certificate_row("withholding", day, company):
+            return True
+        chart = self.env["account.chart.template"].with_company(company)
+        government = chart.ref("ss_government", raise_if_not_found=False)
+        position = self.commercial_partner_id.with_company(company).property_account_position_id
+        return bool(government) and position == government
