@@ -3,7 +3,9 @@ from . import account_move
 from . import account_move_line
 from . import account_payment
 from . import isp_billing_error
+from . import isp_billing_preview
 from . import isp_billing_run
+from . import isp_billing_step
 from . import isp_import
 from . import isp_invoicing
 from . import isp_notice

@@ -48,16 +48,28 @@ class AccountMove(models.Model):
         lines = self.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
         return sum(lines.mapped("balance"))
 
-    def _isp_line_template(self):
-        """:return: values of all journal items of this draft, in order, without customer and texts"""
+    def _isp_next_number(self):
+        """Take the number that follows in the sequence of this invoice, which was posted in this transaction.
+
+        :return: (name, number). The invoice's own number is not committed yet, so nobody else can take the next ones.
+        """
         self.ensure_one()
-        template = []
-        for line in self.line_ids.sorted("id"):
-            vals = line.copy_data()[0]
-            vals.pop("move_id")
-            vals.update(balance=line.balance, amount_currency=line.amount_currency, display_type=line.display_type)
-            template.append(vals)
-        return template
+        template, values = self._get_sequence_format_param(self.name)
+        values.pop("seq")
+        cache = self._get_sequence_cache()
+        key = (template.format(**values, seq=0), self.journal_id)
+        if key not in cache:
+            domain = [("journal_id", "=", self.journal_id.id), ("sequence_prefix", "=", self.sequence_prefix)]
+            cache[key] = self._read_group(domain, [], ["sequence_number:max"])[0][0]
+        cache[key] += 1
+        return template.format(**values, seq=cache[key]), cache[key]
+
+    def _isp_lines_with_index(self):
+        """:return: [(line, number of the invoice line that charges a ledger row, None for taxes and terms)]"""
+        self.ensure_one()
+        lines = self.line_ids.sorted("id")
+        charges = lines.filtered("isp_period_id")
+        return [(line, charges.ids.index(line.id) if line in charges else None) for line in lines]
 
     def _invoice_paid_hook(self):
         """Override of `account`: a paid invoice may bring a service back."""

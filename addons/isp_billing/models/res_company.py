@@ -10,6 +10,9 @@ class ResCompany(models.Model):
     _inherit = "res.company"
 
     isp_due_days = fields.Integer(string="Days to pay", default=10, help="From the invoice's date to its due date.")
+    isp_confirm_run = fields.Boolean(
+        string="A person confirms billing runs", help="The run of the day is simulated and waits to be looked at."
+    )
     isp_auto_suspend = fields.Boolean(string="Suspend who does not pay", default=True)
     isp_grace_days = fields.Integer(string="Grace days", default=5, help="From the due date to the suspension.")
     isp_journal_id = fields.Many2one(

@@ -6,6 +6,7 @@ class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
     isp_due_days = fields.Integer(related="company_id.isp_due_days", readonly=False)
+    isp_confirm_run = fields.Boolean(related="company_id.isp_confirm_run", readonly=False)
     isp_auto_suspend = fields.Boolean(related="company_id.isp_auto_suspend", readonly=False)
     isp_grace_days = fields.Integer(related="company_id.isp_grace_days", readonly=False)
     isp_journal_id = fields.Many2one(related="company_id.isp_journal_id", readonly=False)

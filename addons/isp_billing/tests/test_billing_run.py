@@ -173,8 +173,9 @@ class TestBillingRun(BillingCommon):
         run = self.env["isp.billing.run"].create({"date": "2026-11-01"})
         run._start()
         self.assertFalse(run._work(lambda _done, _left: False))
-        self.assertEqual((run.state, run.phase, run.rated), ("running", "rate", 2))
+        self.assertEqual((run.state, run.phase, run.rated), ("running", "rate", 1))
         self.assertLess(run.progress, 100)
+        self.assertEqual(run.step_ids.mapped("phase"), ["rate"])
         self.assertTrue(run._work(lambda _done, _left: True))
         self.assertEqual((run.state, len(lines.period_ids.move_id)), ("done", 2))
 
@@ -230,7 +231,7 @@ class TestBillingRun(BillingCommon):
         run = self.env["isp.billing.run"].create({"date": "2026-11-01"})
         run.action_start()
         with self.enter_registry_test_mode():
-            self.env.ref("isp_billing.ir_cron_billing_run").method_direct_trigger()
+            self.env.ref("isp_billing.ir_cron_billing_run_1").method_direct_trigger()
         self.assertEqual(run.state, "done")
         self.assertEqual(line.period_ids.move_id.state, "posted")
 
@@ -239,7 +240,7 @@ class TestBillingRun(BillingCommon):
             self._create_line()
         run = self.env["isp.billing.run"].create({"date": "2026-11-01"})
         run._start()
-        cron = self.env.ref("isp_billing.ir_cron_billing_run")
+        cron = self.env.ref("isp_billing.ir_cron_billing_run_1")
         self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]).unlink()
         with self.enter_registry_test_mode(), patch.object(type(cron), "_commit_progress", lambda *args, **kwargs: 0):
             self.env["isp.billing.run"]._cron_run()

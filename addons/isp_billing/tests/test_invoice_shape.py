@@ -35,7 +35,7 @@ class TestInvoiceShape(BillingCommon):
         fast = lines_of() + lines_of()
         self._bill(date(2026, 12, 1))
         plain = lines_of() + lines_of()
-        self.patch(IspInvoicing, "_shape", lambda work, periods: periods.partner_id.id)
+        self.patch(IspInvoicing, "_copying_is_safe", lambda work: False)
         self.patch(AccountMove, "_isp_post", lambda moves: moves._post(soft=False))
         self._bill(date(2026, 12, 1))
         first, second = fast.period_ids.move_id.sorted("id")
