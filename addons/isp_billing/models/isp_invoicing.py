@@ -4,8 +4,9 @@ from odoo.tools import SQL, ormcache
 
 from ..tools import clone
 
-#: Add-ons whose work at posting is in the values of the invoice and its lines, so that a copy has it too.
-_KNOWN_POSTING = {"account", "isp_billing", "sale", "stock_account"}
+#: Add-ons whose work at posting is in the values of the invoice and its lines, so that a copy has it too, or
+#: concerns customers with a fiscal position only, whose invoices are not copied.
+_KNOWN_POSTING = {"account", "isp_billing", "l10n_ss", "sale", "stock_account"}
 
 
 class IspInvoicing(models.AbstractModel):
@@ -64,13 +65,14 @@ class IspInvoicing(models.AbstractModel):
         if sum(periods.mapped("amount")) <= 0:
             return None
         partner = periods.partner_id.with_company(self.env.company)
-        position = self.env["account.fiscal.position"]._get_fiscal_position(partner, self._delivery(partner))
+        if self.env["account.fiscal.position"]._get_fiscal_position(partner, self._delivery(partner)):
+            # Certificates and the like may leave their mark on the invoice.
+            return None
         return (
             partner.lang,
             partner.user_id.id,
             partner.property_account_receivable_id.id,
             partner.property_inbound_payment_method_line_id.id,
-            position.id,
             tuple(((period.product_id or period.plan_id.product_id).id, period.amount) for period in periods),
         )
 
