@@ -13,9 +13,12 @@ from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
 from . import isp_subscription
-from . import mail_mail
+from . import isp_subscription_pricing
+from . import isp_subscription_service
 from . import l10n_ss_certificate
 from . import l10n_ss_withholding
+from . import mail_mail
+from . import product_template
 from . import res_company
 from . import res_config_settings
 from . import res_partner

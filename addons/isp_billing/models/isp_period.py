@@ -2,6 +2,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..engine.periods import Period
+
 KINDS = [
     ("recurring", "Period"),
     ("proration", "Part of a period"),
@@ -47,6 +49,7 @@ class IspPeriod(models.Model):
     price = fields.Monetary(string="Price of a full period", readonly=True, help="As it was on the day of rating.")
     days = fields.Integer(readonly=True)
     full_days = fields.Integer(readonly=True)
+    offset_days = fields.Integer(readonly=True, help="Days of the full period that lie before the first day.")
     amount = fields.Monetary(required=True, readonly=True, help="Without taxes.")
     price_usd = fields.Float(string="Price list (USD)", digits=(12, 2), readonly=True)
     usd_rate = fields.Float(string="Rate", digits=(16, 6), readonly=True, help="Units of the company's currency for 1 USD.")
@@ -66,6 +69,13 @@ class IspPeriod(models.Model):
         "EXCLUDE USING gist (subscription_id WITH =, daterange(date_start, date_end, '[]') WITH &&)"
         " WHERE (source = 'plan' AND kind IN ('recurring', 'proration'))",
         "Two periods of one subscription overlap.",
+    )
+    _fees_once = models.UniqueIndex(
+        "(subscription_id, kind) WHERE kind = 'setup' OR (kind = 'deposit' AND amount > 0)",
+        "Set-up fee and deposit are charged once for a subscription.",
+    )
+    _ended_once = models.UniqueIndex(
+        "(subscription_id, source) WHERE source LIKE 'service/%/end'", "The end of this service is settled already."
     )
     _dates_in_order = models.Constraint("CHECK(date_start <= date_end)", "A period ends after it starts.")
     _invoiced_once = models.UniqueIndex("(move_line_id) WHERE move_line_id IS NOT NULL")
@@ -92,6 +102,12 @@ class IspPeriod(models.Model):
             return fields.Domain("move_line_id", "!=", False)
         return fields.Domain("move_line_id", "=", False) if "rated" in wanted else fields.Domain.FALSE
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        periods = super().create(vals_list)
+        periods.filtered(lambda p: p.kind in ("setup", "deposit")).subscription_id.sudo().fees_due = False
+        return periods
+
     def write(self, vals):
         if not vals.keys() <= _LINKS:
             raise UserError(self.env._("A billed period is never edited. Correct it by an adjustment."))
@@ -100,6 +116,22 @@ class IspPeriod(models.Model):
     @api.ondelete(at_uninstall=False)
     def _unlink_never(self):
         raise UserError(self.env._("A billed period is never deleted. Correct it by an adjustment."))
+
+    # === Parts ===
+
+    def _engine_period(self):
+        """:return: ``engine.periods.Period`` of this row's days"""
+        self.ensure_one()
+        days = (self.date_end - self.date_start).days + 1
+        return Period(self.date_start, self.date_end, self.full_days or days, self.offset_days)
+
+    def _unused_from(self, day):
+        """:return: what the days from ``day`` on cost of this row's amount; what is left is the price of the days before"""
+        self.ensure_one()
+        kept, unused = self._engine_period().cut(day)
+        if not unused:
+            return 0
+        return self.amount - (kept.share(self.price, self.currency_id.rounding) if kept else 0)
 
     # === Invoicing ===
 
@@ -118,27 +150,36 @@ class IspPeriod(models.Model):
         """:return: values of the invoice line that charges this row, in the customer's language."""
         self.ensure_one()
         plan = self.plan_id.with_context(lang=self.partner_id.lang)
-        return {
+        vals = {
             "isp_period_id": self.id,
             "product_id": (self.product_id or plan.product_id).id,
             "name": self.note or self._invoice_line_name(plan),
             "quantity": 1,
             "price_unit": self.amount,
         }
+        if self.kind == "deposit":
+            # The customer's money, not a sale.
+            vals.update(account_id=self.company_id._isp_deposit_account().id, tax_ids=[fields.Command.clear()])
+        return vals
 
     def _invoice_line_name(self, plan):
-        env = plan.env
-        start, end = (self._isolated(fields.Date.to_string(day), env.lang) for day in (self.date_start, self.date_end))
-        if self.kind == "proration":
-            return env._(
-                "%(plan)s, %(start)s to %(end)s (%(days)s of %(full)s days)",
-                plan=plan.name,
-                start=start,
-                end=end,
-                days=self.days,
-                full=self.full_days,
-            )
-        return env._("%(plan)s, %(start)s to %(end)s", plan=plan.name, start=start, end=end)
+        return self._span_text(plan.name, self._engine_period(), plan.env.lang, whole=self.kind != "proration")
+
+    @api.model
+    def _span_text(self, name, period, lang, whole=None):
+        """:return: what is charged and for which days, in language ``lang``; parts of a period say so"""
+        env = self.with_context(lang=lang).env
+        start, end = (self._isolated(fields.Date.to_string(day), lang) for day in (period.start, period.end))
+        if period.is_full if whole is None else whole:
+            return env._("%(plan)s, %(start)s to %(end)s", plan=name, start=start, end=end)
+        return env._(
+            "%(plan)s, %(start)s to %(end)s (%(days)s of %(full)s days)",
+            plan=name,
+            start=start,
+            end=end,
+            days=period.days,
+            full=period.full_days,
+        )
 
     def _isolated(self, text, lang):
         """A date keeps its order inside a line that runs from right to left (Unicode isolates)."""

@@ -1,10 +1,17 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 
 class IspPlan(models.Model):
     _inherit = "isp.plan"
+
+    setup_fee = fields.Monetary(tracking=True, help="Charged once to a new line, without taxes.")
+    deposit = fields.Monetary(tracking=True, help="Taken once from a new line and given back at its end; no taxes.")
+
+    _fees_not_negative = models.Constraint(
+        "CHECK(COALESCE(setup_fee, 0) >= 0 AND COALESCE(deposit, 0) >= 0)", "Set-up fee and deposit cannot be below zero."
+    )
 
     @api.constrains("billing_mode", "period_unit")
     def _check_postpaid_period(self):

@@ -209,7 +209,15 @@ class IspSubscription(models.Model):
     def _prepare_plan_period(self, period, run=None):
         """:param period: ``engine.periods.Period`` of the plan
         :return: list of values for ``isp.period``: the plan's own row. Hook: what else is charged for the same days"""
-        return [self._prepare_period(period, self.plan_id.list_price, run=run)]
+        return [self._prepare_period(period, run=run, **self._plan_price(period))]
+
+    def _plan_price(self, period, plan=None):
+        """Hook: what a full period of the plan costs, for ``period``.
+
+        :param plan: another plan than the present one
+        :return: {"price": …} and what else of it the row of the ledger keeps
+        """
+        return {"price": (plan or self.plan_id).list_price}
 
     def _prepare_period(self, period, price, **vals):
         """:param period: ``engine.periods.Period``
@@ -231,6 +239,7 @@ class IspSubscription(models.Model):
             "price": price,
             "days": period.days,
             "full_days": period.full_days,
+            "offset_days": period.offset,
             "amount": period.share(price, currency.rounding),
             "run_id": run.id if run else False,
             **vals,

@@ -2,6 +2,7 @@
 import pytz
 
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 from ..engine import calendar as engine
 
@@ -27,6 +28,17 @@ class ResCompany(models.Model):
         string="Counterpart of opening balances",
         check_company=True,
         help="Empty: the account of undistributed results.",
+    )
+    isp_setup_product_id = fields.Many2one(
+        "product.product", string="Product of the set-up fee", help="Gives the set-up fee its account and taxes."
+    )
+    isp_deposit_product_id = fields.Many2one("product.product", string="Product of deposits", help="Names the deposit on the invoice.")
+    isp_deposit_account_id = fields.Many2one(
+        "account.account",
+        string="Account of deposits",
+        domain="[('account_type', 'in', ('liability_current', 'liability_non_current'))]",
+        check_company=True,
+        help="A liability: deposits are the customers' money. Empty: the account of the chart of South Sudan.",
     )
 
     isp_quiet_from = fields.Float(string="Quiet from", default=20.0, help="Notices written later wait until the quiet hours are over.")
@@ -65,3 +77,29 @@ class ResCompany(models.Model):
         return self.isp_journal_id or self.env["account.journal"].search(
             [*self.env["account.journal"]._check_company_domain(self), ("type", "=", "sale")], limit=1
         )
+
+    def _isp_fee_product(self, source):
+        """:param source: "setup" or "deposit"
+        :return: the product that stands for it on invoices
+        :raise UserError: none is set, or deposits have no liability to be booked on"""
+        self.ensure_one()
+        product = self[f"isp_{source}_product_id"] or self.env.ref(f"isp_billing.product_{source}", raise_if_not_found=False)
+        if not product:
+            raise UserError(
+                self.env._("No product stands for the set-up fee or the deposit. Choose one: ISP → Configuration → Settings.")
+            )
+        if source == "deposit":
+            self._isp_deposit_account()
+        return product
+
+    def _isp_deposit_account(self):
+        """:return: the liability on which deposits are booked
+        :raise UserError: there is none"""
+        self.ensure_one()
+        chart = self.env["account.chart.template"].sudo().with_company(self)
+        account = self.isp_deposit_account_id or chart.ref("ss_customer_deposits", raise_if_not_found=False)
+        if not account:
+            raise UserError(
+                self.env._("Deposits have no account. Choose a liability: ISP → Configuration → Settings, “Account of deposits”.")
+            )
+        return account

@@ -13,3 +13,6 @@ class ResConfigSettings(models.TransientModel):
     isp_opening_account_id = fields.Many2one(related="company_id.isp_opening_account_id", readonly=False)
     isp_quiet_from = fields.Float(related="company_id.isp_quiet_from", readonly=False)
     isp_quiet_to = fields.Float(related="company_id.isp_quiet_to", readonly=False)
+    isp_setup_product_id = fields.Many2one(related="company_id.isp_setup_product_id", readonly=False)
+    isp_deposit_product_id = fields.Many2one(related="company_id.isp_deposit_product_id", readonly=False)
+    isp_deposit_account_id = fields.Many2one(related="company_id.isp_deposit_account_id", readonly=False)

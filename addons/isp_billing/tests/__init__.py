@@ -7,5 +7,6 @@ from . import test_notice
 from . import test_payment
 from . import test_preview
 from . import test_reports
+from . import test_services
 from . import test_suspension
 from . import test_taxes

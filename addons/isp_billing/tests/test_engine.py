@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from odoo.tests import BaseCase
 
 from ..engine import periods as engine
+from ..engine import pricing
 
 days = st.dates(date(2020, 1, 1), date(2032, 12, 31))
 grids = st.fixed_dictionaries(
@@ -24,9 +25,10 @@ grids = st.fixed_dictionaries(
 
 class TestEngine(BaseCase):
     def test_doctests(self):
-        result = doctest.testmod(engine)
-        self.assertGreater(result.attempted, 12)
-        self.assertEqual(result.failed, 0)
+        for module, least in ((engine, 12), (pricing, 10)):
+            result = doctest.testmod(module)
+            self.assertGreater(result.attempted, least)
+            self.assertEqual(result.failed, 0)
 
     @settings(max_examples=150, deadline=None)
     @given(grids, st.integers(0, 900))
@@ -66,6 +68,53 @@ class TestEngine(BaseCase):
         share = first.share(price)
         self.assertTrue(0 <= share <= price)
         self.assertLessEqual(abs(share - price * first.days / first.full_days), 0.5)
+
+    @settings(max_examples=200, deadline=None)
+    @given(days, st.integers(1, 31), st.integers(0, 5_000_000), st.lists(st.tuples(st.integers(-5, 40), st.integers(0, 20)), max_size=5))
+    def test_uncovered_parts_and_covered_ones_make_the_whole(self, start, anchor_day, price, spans):
+        """A service rated in any pieces, in any order, costs what it costs rated at once."""
+        period = next(engine.grid(start, "month", 1, anchor_day))
+        rated = []
+        for skip, length in spans:
+            first = period.start + timedelta(days=skip)
+            part = pricing.clip(period, first, first + timedelta(days=length))
+            if part:
+                rated += pricing.uncovered(part, [(p.start, p.end) for p in rated])
+        rated += pricing.uncovered(period, [(p.start, p.end) for p in rated])
+        self.assertEqual(sum(p.days for p in rated), period.days)
+        self.assertEqual(sum(p.share(price) for p in rated), period.share(price))
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        days,
+        st.integers(1, 31),
+        st.integers(0, 5_000_000),
+        st.one_of(
+            st.tuples(st.just("percent"), st.integers(0, 150)),
+            st.tuples(st.sampled_from(["amount", "fixed"]), st.integers(0, 5_000_000)),
+        ),
+        st.integers(1, 40),
+    )
+    def test_discount_is_between_nothing_and_the_price(self, start, anchor_day, price, offer, cut):
+        period = next(engine.grid(start, "month", 1, anchor_day))
+        whole = pricing.discount(period, *offer, price)
+        self.assertTrue(0 <= pricing.discount(period, *offer, price, left=period.share(price)) <= period.share(price))
+        parts = [part for part in period.cut(period.start + timedelta(days=cut)) if part]
+        self.assertEqual(sum(pricing.discount(part, *offer, price) for part in parts), whole)
+
+    @settings(max_examples=100, deadline=None)
+    @given(days, st.integers(1, 31), st.integers(1, 3), st.integers(1, 12))
+    def test_last_day_of_a_promotion_is_that_of_its_last_period(self, start, anchor_day, count, number):
+        grid = engine.grid(engine.first_anchor(start, anchor_day), "month", count, anchor_day)
+        taken = [next(grid) for _number in range(number)]
+        self.assertEqual(pricing.last_day(taken[0].start, "month", count, number, anchor_day), taken[-1].end)
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.integers(0, 10_000), st.integers(1, 100_000), st.sampled_from([1, 5, 100]))
+    def test_conversion_is_rounded_once(self, cents, rate, step):
+        amount = pricing.convert(cents / 100, rate, step)
+        self.assertEqual(amount % step, 0)
+        self.assertLessEqual(abs(amount - cents * rate / 100), step / 2 + 1e-6)
 
     def test_hours_have_no_calendar(self):
         with self.assertRaises(ValueError):

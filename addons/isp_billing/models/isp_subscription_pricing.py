@@ -1,0 +1,239 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, ValidationError
+from odoo.fields import Domain
+
+from odoo.addons.isp_base.engine.value import monthly_value
+
+from ..engine.periods import Period
+
+#: In these states a line has been in service.
+_SERVED = ("active", "suspended", "paused", "terminated")
+
+
+class IspSubscription(models.Model):
+    """What a subscription is charged besides its plan: services, set-up fee, deposit."""
+
+    _inherit = "isp.subscription"
+
+    service_ids = fields.One2many("isp.subscription.service", "subscription_id", string="Services")
+    setup_fee = fields.Monetary(
+        compute="_compute_fees",
+        store=True,
+        readonly=False,
+        precompute=True,
+        tracking=True,
+        help="Charged once, when the line goes into service for the first time. Without taxes.",
+    )
+    deposit = fields.Monetary(
+        compute="_compute_fees",
+        store=True,
+        readonly=False,
+        precompute=True,
+        tracking=True,
+        help="Taken once, when the line goes into service for the first time; given back at the end.",
+    )
+    fee_waiver = fields.Char(
+        string="Why less", copy=False, tracking=True, help="Why this line pays less set-up fee or deposit than the plan says."
+    )
+    fees_due = fields.Boolean(readonly=True, copy=False, help="Set-up fee and deposit are charged by the next run or renewal.")
+    charges_pending = fields.Boolean(
+        readonly=True, copy=False, index="btree_not_null", help="The next run looks at services, fee and deposit of this line."
+    )
+
+    # === Computes ===
+
+    @api.depends("plan_id")
+    def _compute_fees(self):
+        for subscription in self:
+            if not subscription._has_served():
+                subscription.setup_fee = subscription.plan_id.setup_fee
+                subscription.deposit = subscription.plan_id.deposit
+
+    @api.depends("service_ids.price", "service_ids.quantity", "service_ids.date_from", "service_ids.date_to")
+    def _compute_monthly_value(self):
+        """Override of `isp_base`: with the services that run today."""
+        result = super()._compute_monthly_value()
+        for subscription in self.filtered("service_ids"):
+            running = subscription.service_ids.filtered(lambda s: s.state == "running")
+            subscription.monthly_value += subscription._to_month(sum(running.mapped("amount")))
+        return result
+
+    def _to_month(self, amount):
+        """:return: an amount of one period of the plan scaled to a month, rounded"""
+        plan = self.plan_id
+        return self.currency_id.round(monthly_value(amount, plan.period_unit, plan.period_count)) if plan else 0
+
+    # === Constraints ===
+
+    @api.constrains("setup_fee", "deposit", "fee_waiver")
+    def _check_fees(self):
+        for subscription in self:
+            if min(subscription.setup_fee, subscription.deposit) < 0:
+                raise ValidationError(self.env._("Set-up fee and deposit cannot be below zero."))
+            plan = subscription.plan_id
+            less = subscription.setup_fee < plan.setup_fee or subscription.deposit < plan.deposit
+            if less and not subscription.fee_waiver and not subscription._has_served():
+                raise ValidationError(self.env._("Say why %(line)s pays less than its plan asks.", line=subscription.display_name))
+
+    # === CRUD ===
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        for line, vals in zip(lines, vals_list, strict=True):
+            if {"setup_fee", "deposit"} & vals.keys() and (
+                line.currency_id.compare_amounts(line.setup_fee, line.plan_id.setup_fee)
+                or line.currency_id.compare_amounts(line.deposit, line.plan_id.deposit)
+            ):
+                line._check_may_set_fees()
+        return lines
+
+    def write(self, vals):
+        for name in ("setup_fee", "deposit"):
+            if name in vals and any(line.currency_id.compare_amounts(line[name], vals[name] or 0) for line in self):
+                self._check_may_set_fees()
+        return super().write(vals)
+
+    def _check_may_set_fees(self):
+        if self.env.su:
+            return
+        if not self.env.user.has_group("isp_base.group_isp_billing_manager"):
+            raise AccessError(self.env._("Only a billing manager changes the set-up fee or the deposit of a line."))
+        if any(line._has_served() for line in self):
+            raise ValidationError(self.env._("Set-up fee and deposit are settled when a line first goes into service."))
+
+    # === Life ===
+
+    def _has_served(self):
+        """:return: whether the line has been in service, here or in a system before"""
+        self.ensure_one()
+        return self.state not in ("draft", "pending") or any(event.state_to in _SERVED for event in self.event_ids)
+
+    def _on_state_changed(self, events):
+        """The first activation owes fee and deposit; back in service, the services are looked at again.
+
+        Before the others: a first renewal asks what is owed.
+        """
+        for event in events.filtered(lambda e: e.state_to == "active" and e.reason != "import"):
+            line = event.subscription_id.sudo()
+            earlier = line.event_ids - event
+            if (line.setup_fee or line.deposit) and not any(e.state_to in _SERVED for e in earlier):
+                line.write({"fees_due": True, "charges_pending": True})
+            elif line.service_ids:
+                line.charges_pending = True
+        return super()._on_state_changed(events)
+
+    def _mark_pending(self):
+        """The next run looks at what these lines owe or get besides the periods of their plans."""
+        self.sudo().filtered(lambda s: not s.charges_pending).charges_pending = True
+
+    # === Rating ===
+
+    @api.model
+    def _domain_to_rate(self, company, date):
+        due = super()._domain_to_rate(company, date)
+        extras = Domain("charges_pending", "=", True) & Domain("state", "in", _SERVED)
+        return due | Domain("company_id", "=", company.id) & extras
+
+    def _rate(self, date, run=None):
+        rows = super()._rate(date, run)
+        self.sudo().filtered("charges_pending").charges_pending = False
+        return rows
+
+    def _prepare_charges(self, date, billed_until, run=None):
+        return super()._prepare_charges(date, billed_until, run) + self._prepare_extra_charges(run)
+
+    def _prepare_plan_period(self, period, run=None):
+        rows = super()._prepare_plan_period(period, run)
+        rows += self._prepare_services(period, run)
+        if self.billing_mode == "prepaid":
+            rows += self._prepare_extra_charges(run, renewal=True)
+        return rows
+
+    def _price_of_period(self, period, run=None):
+        """All that ``period`` costs: plan, services, discounts; for a prepaid renewal also what waits to be charged.
+
+        :param period: ``engine.periods.Period``
+        :return: list of values for ``isp.period``; "amount" sums to the price without taxes. Nothing is written.
+        """
+        self.ensure_one()
+        return self._prepare_plan_period(period, run)
+
+    def _prepare_services(self, period, run=None):
+        """:return: values of a row for each service that runs in ``period``"""
+        rows = []
+        for service in self.service_ids:
+            if self.billing_mode == "prepaid" and self.plan_id.period_unit != "hour":
+                # A second bundle of data does not pay the same days of a service again.
+                rows += service._prepare_missing([period], run)
+            elif vals := service._prepare_part(period, run):
+                rows.append(vals)
+        return rows
+
+    def _prepare_extra_charges(self, run=None, renewal=False):
+        """What is charged or credited apart from the plan's next periods, and not in the ledger yet.
+
+        :param renewal: a prepaid renewal pays for it; without, a prepaid line gets its credits only
+        :return: list of values for ``isp.period``
+        """
+        self.ensure_one()
+        if not self.charges_pending and not renewal:
+            return []
+        rows = [vals for service in self.service_ids.filtered("date_to") if (vals := service._prepare_end(run))]
+        if renewal or (self.state == "active" and self.billing_mode == "postpaid"):
+            billed = self._billed_plan_periods() if self.service_ids else []
+            rows += [vals for service in self.service_ids for vals in service._prepare_missing(billed, run)]
+            rows += self._prepare_fees(run)
+        return rows
+
+    def _billed_plan_periods(self):
+        """:return: ``engine.periods.Period`` of the plan's rows in the ledger, oldest first.
+
+        Prepaid hours have no days to share out: there a service starts with the next renewal.
+        """
+        rows = self.env["isp.period"].sudo().search(
+            [
+                ("subscription_id", "=", self.id),
+                ("kind", "in", ("recurring", "proration")),
+                ("time_start", "=", False),
+                "|",
+                ("source", "=", "plan"),
+                ("source", "=like", "prepaid/%"),
+            ],
+            order="date_start, id",
+        )
+        return [row._engine_period() for row in rows]
+
+    def _owes_fees(self):
+        return self.fees_due or ((self.setup_fee or self.deposit) and not self._has_served())
+
+    def _prepare_fees(self, run=None):
+        """:return: values of the rows for set-up fee and deposit that are due and not in the ledger yet"""
+        if not self._owes_fees():
+            return []
+        domain = [("subscription_id", "=", self.id), ("kind", "in", ("setup", "deposit")), ("amount", ">", 0)]
+        charged = set(self.env["isp.period"].sudo().search(domain).mapped("kind"))
+        company, rows = self.company_id, []
+        today = company._isp_today()
+        day = Period(today, today, 1)
+        for source, amount in (("setup", self.setup_fee), ("deposit", self.deposit)):
+            if not amount or source in charged:
+                continue
+            product = company._isp_fee_product(source)
+            note = product.with_context(lang=self.partner_id.lang).name
+            rows.append(
+                self._prepare_period(day, amount, run=run, kind=source, source=source, product_id=product.id, note=note)
+            )
+        return rows
+
+    def _row_note(self, label, period):
+        return self.env["isp.period"]._span_text(label, period, self.partner_id.lang)
+
+    def _deposit_held(self):
+        """:return: the deposit taken from this line and not given back, as far as it has been invoiced"""
+        self.ensure_one()
+        rows = self.env["isp.period"].sudo()._read_group(
+            [("subscription_id", "=", self.id), ("kind", "=", "deposit"), ("move_line_id", "!=", False)], [], ["amount:sum"]
+        )
+        return rows[0][0] or 0
