@@ -24,6 +24,7 @@ REASONS = [
     ("fraud", "Misuse"),
     ("plan_change", "Change of plan"),
     ("termination", "End of contract"),
+    ("expired", "Prepaid time over"),
 ]
 #: In the context of the one method that may write ``state``. An object, so no RPC call can pass it.
 _STATE_KEY = object()

@@ -12,7 +12,9 @@ from . import isp_notice
 from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
+from . import isp_quote
 from . import isp_subscription
+from . import isp_subscription_prepaid
 from . import isp_subscription_pricing
 from . import isp_subscription_service
 from . import l10n_ss_certificate

@@ -12,13 +12,28 @@ class AccountPayment(models.Model):
     isp_reversal_move_id = fields.Many2one(
         "account.move", string="Reversed by", readonly=True, copy=False, index="btree_not_null", ondelete="restrict"
     )
+    isp_subscription_id = fields.Many2one(
+        "isp.subscription",
+        string="For the line",
+        copy=False,
+        ondelete="restrict",
+        index="btree_not_null",
+        help="Prepaid line this money is for: it is renewed, early too, for as many periods as the money pays.",
+    )
 
     _isp_uuid_unique = models.UniqueIndex("(isp_uuid) WHERE isp_uuid IS NOT NULL", "This payment is booked already.")
 
     def action_post(self):
-        """Override of `account`: money that pays no invoice yet counts for the customer at once."""
+        """Override of `account`: money that pays no invoice yet counts for the customer at once.
+
+        The line a payment names is renewed first, then those that have run out. Money that renews nothing stays credit.
+        """
         result = super().action_post()
-        self.filtered(lambda p: p.partner_type == "customer" and p.payment_type == "inbound").partner_id._isp_on_settled()
+        money = self.filtered(lambda p: p.partner_type == "customer" and p.payment_type == "inbound")
+        renewed = money.filtered(lambda p: p._isp_named_line()._renew_with(p) if p._isp_named_line() else False)
+        money.partner_id._isp_on_settled()
+        for payment in money - renewed:
+            payment._isp_tell_missing()
         return result
 
     def _isp_reverse(self, date, ref, **move_vals):
@@ -77,6 +92,25 @@ class AccountPayment(models.Model):
                 for line in self.move_id.line_ids
             ],
         }
+
+    def _isp_named_line(self):
+        """:return: the line this money is for (sudo); none when it belongs to another customer"""
+        self.ensure_one()
+        line = self.isp_subscription_id.sudo()
+        same = line.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
+        return line if same and line.company_id == self.company_id else line.browse()
+
+    def _isp_tell_missing(self):
+        """Say what is missing to renew the line named, else the one that ran out first; nothing when none waits."""
+        self.ensure_one()
+        lines = self._isp_named_line().filtered(lambda s: s.billing_mode == "prepaid" and s._may_renew())
+        if not lines and not self.isp_subscription_id:
+            domain = [("partner_id", "child_of", self.partner_id.commercial_partner_id.ids)]
+            domain += [("company_id", "=", self.company_id.id), ("billing_mode", "=", "prepaid")]
+            lines = self.env["isp.subscription"].sudo().search(domain)
+            lines = lines.filtered(lambda s: s._may_renew() and s._has_run_out())
+        for line in lines._oldest_expiry_first()[:1]:
+            line._tell_missing(self)
 
     def _isp_settled(self):
         """:return: [(name of what was paid, amount)] in the payment's currency, credit last"""

@@ -2,6 +2,7 @@
 from odoo import fields, models
 
 from ..engine.periods import first_anchor
+from ..engine.prepaid import midnight
 
 
 class IspImport(models.Model):
@@ -11,6 +12,7 @@ class IspImport(models.Model):
         """Override of `isp_base`: say from when new lines are billed, and book their old balances."""
         result = super()._on_subscribers_imported(batch)
         self._set_billing_from(batch)
+        self._set_valid_until(batch)
         self._book_opening_balances(batch)
         return result
 
@@ -29,6 +31,25 @@ class IspImport(models.Model):
         for day, ids in by_day.items():
             lines = self.env["isp.subscription"].browse(ids).with_context(tracking_disable=True)
             lines.write({"billing_from": day})
+
+    def _set_valid_until(self, batch):
+        """The file does not say until when prepaid lines are paid. Nobody is cut by an import: active ones stay open to
+        the end of a period after the hand-over; suspended ones are over and come back by a payment."""
+        by_moment = {}
+        for entry in batch:
+            line, record = entry["subscription"].sudo(), entry["record"]
+            if entry["created"] and record.billing_mode == "prepaid" and record.status in ("active", "suspended"):
+                by_moment.setdefault(self._first_expiry(line, record.status), []).append(line.id)
+        for moment, ids in by_moment.items():
+            lines = self.env["isp.subscription"].browse(ids).with_context(tracking_disable=True)
+            lines.write({"valid_until": moment})
+
+    def _first_expiry(self, line, status):
+        company = line.company_id
+        day = max(self.bill_from, company._isp_today())
+        if status == "active":
+            day = line._first_period_end(day)
+        return midnight(day, company._isp_zoneinfo())
 
     def _book_opening_balances(self, batch):
         """One journal entry a customer, once for ever; a file that says otherwise later gets a warning."""

@@ -77,6 +77,9 @@ class IspPeriod(models.Model):
     _ended_once = models.UniqueIndex(
         "(subscription_id, source) WHERE source LIKE 'service/%/end'", "The end of this service is settled already."
     )
+    _renewed_once = models.UniqueIndex(
+        "(subscription_id, source) WHERE left(source, 8) = 'prepaid/'", "This renewal is in the ledger already."
+    )
     _dates_in_order = models.Constraint("CHECK(date_start <= date_end)", "A period ends after it starts.")
     _invoiced_once = models.UniqueIndex("(move_line_id) WHERE move_line_id IS NOT NULL")
     _to_invoice_index = models.Index("(company_id, partner_id) WHERE move_line_id IS NULL")

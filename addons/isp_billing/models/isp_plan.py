@@ -12,9 +12,26 @@ class IspPlan(models.Model):
     _fees_not_negative = models.Constraint(
         "CHECK(COALESCE(setup_fee, 0) >= 0 AND COALESCE(deposit, 0) >= 0)", "Set-up fee and deposit cannot be below zero."
     )
+    prepaid_basis = fields.Selection(
+        [("time", "Time from the payment"), ("calendar", "To the next anchor day"), ("data", "A bundle of data")],
+        string="A payment buys",
+        required=True,
+        default="time",
+        tracking=True,
+        help="Time: the period counts from the payment; the day of payment is its first day, hours count to the second. "
+        "Anchor day: first the days to it, then whole months. Data: the data included, to be used within the period.",
+    )
 
     @api.constrains("billing_mode", "period_unit")
     def _check_postpaid_period(self):
         for plan in self:
             if plan.billing_mode == "postpaid" and plan.period_unit == "hour":
                 raise ValidationError(self.env._("A postpaid plan is billed by days or months, not by hours."))
+
+    @api.constrains("billing_mode", "prepaid_basis", "period_unit", "quota_mb")
+    def _check_prepaid_basis(self):
+        for plan in self.filtered(lambda p: p.billing_mode == "prepaid"):
+            if plan.prepaid_basis == "calendar" and plan.period_unit != "month":
+                raise ValidationError(self.env._("To the next anchor day: only plans by months can be paid so."))
+            if plan.prepaid_basis == "data" and not plan.quota_mb:
+                raise ValidationError(self.env._("A bundle of data needs the data included."))

@@ -119,7 +119,9 @@ class IspSubscription(models.Model):
 
     def action_take_payment(self):
         self.ensure_one()
-        return self.partner_id.commercial_partner_id.action_isp_take_payment()
+        action = self.partner_id.commercial_partner_id.action_isp_take_payment()
+        line = self.id if self.billing_mode == "prepaid" else False
+        return {**action, "context": {**action["context"], "default_subscription_id": line}}
 
     # === Life ===
 
@@ -337,6 +339,11 @@ class IspSubscription(models.Model):
             day=fields.Date.to_string(due.oldest),
         )
 
+    def _last_state_event(self):
+        """:return: the event that brought this subscription into its state; a change of plan in between is none"""
+        self.ensure_one()
+        return self.event_ids.filtered(lambda e: e.state_from != e.state_to).sorted("id")[-1:]
+
     def _restore_if_clear(self):
         """Put back into service what was cut for money and owes nothing overdue any more.
 
@@ -350,8 +357,9 @@ class IspSubscription(models.Model):
         lines._lock_rows()
         lines.write({"settled_at": fields.Datetime.now()})
         dues = lines.partner_id.commercial_partner_id._isp_dues()
-        for subscription in lines.filtered(lambda s: s.state == "suspended"):
-            last = subscription.event_ids.sorted("id")[-1:]
+        # Prepaid time that is over comes back by a renewal only.
+        for subscription in lines.filtered(lambda s: s.state == "suspended" and not s.expired):
+            last = subscription._last_state_event()
             due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
             owed = 0 if not due else due.balance if last.reason == "import" else due.overdue
             if last.reason in MONEY_REASONS and owed <= 0:

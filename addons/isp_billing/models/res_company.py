@@ -1,4 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from zoneinfo import ZoneInfo
+
 import pytz
 
 from odoo import fields, models
@@ -16,6 +18,9 @@ class ResCompany(models.Model):
     )
     isp_auto_suspend = fields.Boolean(string="Suspend who does not pay", default=True)
     isp_grace_days = fields.Integer(string="Grace days", default=5, help="From the due date to the suspension.")
+    isp_expiring_days = fields.Integer(
+        string="Days before the end of prepaid time", default=2, help="When the customer is told; 0: never."
+    )
     isp_journal_id = fields.Many2one(
         "account.journal",
         string="Journal of subscription invoices",
@@ -70,6 +75,9 @@ class ResCompany(models.Model):
     def _isp_after_quiet(self, moment):
         """:return: when a notice thought of at ``moment`` may go out, both in UTC"""
         return self._isp_utc(engine.after_quiet(self._isp_local(moment), self.isp_quiet_from, self.isp_quiet_to))
+    def _isp_zoneinfo(self):
+        """:return: the time zone of this company for the engines"""
+        return ZoneInfo(self._isp_zone())
 
     def _isp_invoice_journal(self):
         """:return: the journal in which subscription invoices are numbered"""

@@ -9,6 +9,7 @@ class ResConfigSettings(models.TransientModel):
     isp_confirm_run = fields.Boolean(related="company_id.isp_confirm_run", readonly=False)
     isp_auto_suspend = fields.Boolean(related="company_id.isp_auto_suspend", readonly=False)
     isp_grace_days = fields.Integer(related="company_id.isp_grace_days", readonly=False)
+    isp_expiring_days = fields.Integer(related="company_id.isp_expiring_days", readonly=False)
     isp_journal_id = fields.Many2one(related="company_id.isp_journal_id", readonly=False)
     isp_opening_account_id = fields.Many2one(related="company_id.isp_opening_account_id", readonly=False)
     isp_quiet_from = fields.Float(related="company_id.isp_quiet_from", readonly=False)

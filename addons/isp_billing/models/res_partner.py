@@ -75,7 +75,9 @@ class ResPartner(models.Model):
         """Money came in or a debt was cleared: look at the services of these customers."""
         customers = self.commercial_partner_id
         if customers:
-            self.env["isp.subscription"].sudo().search([("partner_id", "child_of", customers.ids)])._restore_if_clear()
+            lines = self.env["isp.subscription"].sudo().search([("partner_id", "child_of", customers.ids)])
+            lines._restore_if_clear()
+            lines._renew_if_paid()
 
     def _isp_notify(self, kind, key, **params):
         """Tell this customer something, once for ever.

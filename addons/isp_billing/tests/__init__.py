@@ -6,6 +6,7 @@ from . import test_lists
 from . import test_notice
 from . import test_payment
 from . import test_preview
+from . import test_prepaid
 from . import test_reports
 from . import test_services
 from . import test_suspension

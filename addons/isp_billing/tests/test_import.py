@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import base64
-from datetime import date
+from datetime import date, datetime
 
 from freezegun import freeze_time
 
@@ -79,3 +79,20 @@ class TestImport(BillingCommon):
         self.assertEqual(line.state, "suspended")
         self._pay(line.partner_id, 1)
         self.assertEqual(line.state, "active")
+
+    def test_prepaid_lines_stay_open_to_the_end_of_a_period(self):
+        """Until when they are paid is not in the file: nobody is cut by the import."""
+        self._create_plan("B-PRE", billing_mode="prepaid")
+        with freeze_time("2026-11-10 09:00:00"):
+            rows = [self._line(account, status, "", anchor) for account, status, anchor in
+                    (("Z1", "active", "14"), ("Z2", "active", "10"), ("Z3", "suspended", "14"))]
+            self._import(*(row.replace("B-HOME,postpaid", "B-PRE,prepaid") for row in rows))
+        one, two, three = (self._subscription(account) for account in ("Z1", "Z2", "Z3"))
+        self.assertEqual(one.valid_until, datetime(2026, 11, 13, 22))
+        self.assertEqual(two.valid_until, datetime(2026, 12, 9, 22))
+        self.assertEqual((three.state, three.valid_until), ("suspended", datetime(2026, 11, 9, 22)))
+        with freeze_time("2026-11-10 12:00:00"):
+            self._pay(three.partner_id, 216000)
+            self.assertEqual((three.state, three.prepaid_number), ("active", 1))
+            self._pay(one.partner_id, 216000, subscription_id=one.id)
+        self.assertEqual(one.period_ids.date_start, date(2026, 11, 14))

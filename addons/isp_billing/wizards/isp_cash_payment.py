@@ -19,6 +19,12 @@ class IspCashPayment(models.TransientModel):
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company)
     currency_id = fields.Many2one(related="company_id.currency_id")
     partner_id = fields.Many2one("res.partner", string="Customer", required=True)
+    subscription_id = fields.Many2one(
+        "isp.subscription",
+        string="For the line",
+        domain="[('partner_id', 'child_of', partner_id), ('company_id', '=', company_id)]",
+        help="Prepaid: this line is renewed, early too, for as many periods as the money pays. Empty: lines that have run out.",
+    )
     balance = fields.Monetary(compute="_compute_balance", string="Owes now")
     overdue = fields.Monetary(compute="_compute_balance")
     amount = fields.Monetary(required=True, compute="_compute_amount", store=True, readonly=False, precompute=True)
@@ -42,10 +48,13 @@ class IspCashPayment(models.TransientModel):
             wizard.balance = due.balance if due else 0
             wizard.overdue = due.overdue if due else 0
 
-    @api.depends("partner_id")
+    @api.depends("partner_id", "subscription_id")
     def _compute_amount(self):
+        """What is owed; for a prepaid line what its next renewal needs."""
         for wizard in self:
-            wizard.amount = max(wizard.balance, 0)
+            line = wizard.subscription_id.sudo()
+            price = line._next_price() if line.billing_mode == "prepaid" and line._may_renew() else 0
+            wizard.amount = max(wizard.balance + price, 0)
 
     def action_confirm(self):
         """Book the money and open the receipt."""
@@ -67,6 +76,8 @@ class IspCashPayment(models.TransientModel):
             return done
         if self.currency_id.compare_amounts(self.amount, 0) <= 0:
             raise UserError(self.env._("The amount must be above zero."))
+        if self.subscription_id.partner_id.commercial_partner_id - self.partner_id.commercial_partner_id:
+            raise UserError(self.env._("%(line)s is a line of another customer.", line=self.subscription_id.display_name))
         payment = payments.create(self._prepare_payment_vals())
         payment.action_post()
         self._settle(payment)
@@ -79,6 +90,7 @@ class IspCashPayment(models.TransientModel):
     def _prepare_payment_vals(self):
         return {
             "isp_uuid": self.uuid,
+            "isp_subscription_id": self.subscription_id.id,
             "payment_type": "inbound",
             "partner_type": "customer",
             "partner_id": self.partner_id.commercial_partner_id.id,

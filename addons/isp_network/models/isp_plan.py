@@ -4,7 +4,7 @@ from odoo import api, fields, models
 from ..engine.rate import rate_limit
 
 #: Fields of a plan that accesses copy (the rate is joined).
-_COPIED = {"device_limit", "quota_mb", "overage_price_gb", "billing_mode", "period_unit"}
+_COPIED = {"device_limit", "quota_mb", "overage_price_gb", "billing_mode", "period_unit", "prepaid_basis"}
 
 
 class IspPlan(models.Model):

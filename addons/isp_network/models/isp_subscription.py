@@ -1,10 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from datetime import UTC
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..engine.volume import human
+from ..fields import BigInteger
 from .isp_access import STATES
 
 #: What the network does in each state of a subscription.
@@ -25,6 +27,7 @@ class IspSubscription(models.Model):
     _inherit = "isp.subscription"
 
     access_ids = fields.One2many("isp.access", "subscription_id", readonly=True)
+    quota_carried = BigInteger(readonly=True, copy=False, help="Bytes of the bundle before that were left at an early renewal.")
     access_state = fields.Selection(STATES, string="Network", compute="_compute_wire", compute_sudo=True)
     online = fields.Boolean(compute="_compute_wire", search="_search_online", compute_sudo=True)
     online_since = fields.Datetime(compute="_compute_wire", compute_sudo=True)
@@ -130,7 +133,7 @@ class IspSubscription(models.Model):
         """What the access of this subscription holds. A quota cuts off where no overage is sold, and for prepaid."""
         self.ensure_one()
         plan = self.plan_id
-        cuts = plan.quota_mb and (plan.billing_mode == "prepaid" or not plan.overage_price_gb)
+        cuts = self._quota_cuts()
         return {
             "subscription_id": self.id,
             "name": self.username,
@@ -140,6 +143,74 @@ class IspSubscription(models.Model):
             "state": ACCESS_STATE[self.state],
             "valid_until": self.valid_until,
             "device_limit": plan.device_limit,
-            "quota_bytes": plan.quota_mb * 1_000_000 if cuts else 0,
-            "quota_day": self.anchor_day if cuts and plan.period_unit == "month" else 0,
+            "quota_bytes": plan.quota_mb * 1_000_000 + self.quota_carried if cuts else 0,
+            "quota_day": self.anchor_day if cuts and not self._quota_is_bought() else 0,
         }
+
+    def _quota_cuts(self):
+        self.ensure_one()
+        plan = self.plan_id
+        return bool(plan.quota_mb) and (plan.billing_mode == "prepaid" or not plan.overage_price_gb)
+
+    def _quota_is_bought(self):
+        """Whether data comes with each payment, not with the month."""
+        self.ensure_one()
+        plan = self.plan_id
+        return plan.period_unit != "month" or (plan.billing_mode == "prepaid" and plan.prepaid_basis == "data")
+
+    # === Prepaid ===
+
+    def _quota_left(self):
+        """:return: {subscription id: bytes of the quota left}, of those that have one"""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT x.subscription_id,
+                       greatest(x.quota_bytes - CASE WHEN c.since = radius.quota_start(x.quota_from, x.quota_day, %(now)s)
+                                                     THEN c.bytes ELSE 0 END, 0)
+                  FROM isp_access x
+                  LEFT JOIN isp_quota_counter c ON c.access_id = x.id
+                 WHERE x.subscription_id = ANY(%(ids)s) AND x.quota_bytes > 0
+                """,
+                ids=self.ids,
+                now=fields.Datetime.now(),
+            )
+        )
+        return {subscription: int(left) for subscription, left in rows}
+
+    def _has_run_out(self, ahead=timedelta(0)):
+        """Override of `isp_billing`: a bundle of data is over when it is used up."""
+        if super()._has_run_out(ahead):
+            return True
+        return self.plan_id.prepaid_basis == "data" and self._quota_left().get(self.id) == 0
+
+    @api.model
+    def _sql_run_out(self):
+        """Override of `isp_billing`: find the bundles that are used up."""
+        return SQL(
+            """%s OR EXISTS (SELECT 1 FROM isp_access x
+                               JOIN isp_plan n ON n.id = x.plan_id
+                               JOIN isp_quota_counter c ON c.access_id = x.id
+                              WHERE x.subscription_id = s.id AND n.prepaid_basis = 'data' AND x.quota_bytes > 0
+                                AND c.bytes >= x.quota_bytes AND c.since = radius.quota_start(x.quota_from, x.quota_day, %s))""",
+            super()._sql_run_out(),
+            fields.Datetime.now(),
+        )
+
+    def _book_renewal(self, renewal, on_debt=False):
+        """Override of `isp_billing`: data that is left is read before the renewal starts the quota again."""
+        left = 0 if self._has_run_out() else self._quota_left().get(self.id, 0)
+        return super(IspSubscription, self.with_context(isp_quota_left=left))._book_renewal(renewal, on_debt)
+
+    def _on_renewed(self, periods, term):
+        """Override of `isp_billing`: a payment starts the data again; what is left of a bundle is added to the new one."""
+        result = super()._on_renewed(periods, term)
+        if self._quota_cuts():
+            started = term.starts <= fields.Datetime.now()
+            if self._quota_is_bought():
+                self.quota_carried = self.env.context.get("isp_quota_left", 0)
+                self._sync_access()
+            if self._quota_is_bought() or started:
+                self.sudo().access_ids._renew_quota()
+        return result
