@@ -148,7 +148,7 @@ class IspSubscription(models.Model):
     def _prepare_prepaid_row(self, vals, term, number):
         if vals["source"] == "plan":
             vals = {**vals, "source": f"prepaid/{number}"}
-        elif self.plan_id.period_unit == "hour":
+        elif self.plan_id.period_unit == "hour" and vals["source"].startswith(("service/", "promotion/")):
             # Several periods may start on one day; each is charged once.
             vals = {**vals, "source": f"{vals['source']}/{number}"}
         if self.plan_id.period_unit == "hour":
