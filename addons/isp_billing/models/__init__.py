@@ -2,6 +2,7 @@
 from . import account_move
 from . import account_move_line
 from . import account_payment
+from . import isp_account_entry
 from . import isp_billing_error
 from . import isp_billing_preview
 from . import isp_billing_run
@@ -24,4 +25,5 @@ from . import product_template
 from . import res_company
 from . import res_config_settings
 from . import res_partner
+from . import res_partner_account
 from . import sms_sms

@@ -123,6 +123,14 @@ class IspSubscription(models.Model):
         line = self.id if self.billing_mode == "prepaid" else False
         return {**action, "context": {**action["context"], "default_subscription_id": line}}
 
+    def action_isp_account(self):
+        self.ensure_one()
+        return self.partner_id.action_isp_account()
+
+    def action_isp_statement(self):
+        self.ensure_one()
+        return self.partner_id.action_isp_statement()
+
     # === Life ===
 
     def _on_state_changed(self, events):

@@ -9,5 +9,6 @@ from . import test_preview
 from . import test_prepaid
 from . import test_reports
 from . import test_services
+from . import test_statement
 from . import test_suspension
 from . import test_taxes

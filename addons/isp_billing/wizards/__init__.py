@@ -2,3 +2,4 @@
 from . import isp_cash_payment
 from . import isp_paid_until
 from . import isp_renew
+from . import isp_statement

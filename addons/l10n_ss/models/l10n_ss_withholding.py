@@ -52,7 +52,7 @@ class L10nSsWithholding(models.Model):
     currency_id = fields.Many2one(related="company_id.currency_id")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
     tax_id = fields.Many2one("account.tax", compute="_compute_tax_id", string="Rate")
-    move_id = fields.Many2one("account.move", string="Journal entry", readonly=True, copy=False, ondelete="restrict")
+    move_id = fields.Many2one("account.move", string="Journal entry", readonly=True, copy=False, ondelete="restrict", index="btree_not_null")
     claimed_on = fields.Date(readonly=True, copy=False, tracking=True)
     days_awaited = fields.Integer(compute="_compute_days_awaited")
     cancel_reason = fields.Char(copy=False, tracking=True)
