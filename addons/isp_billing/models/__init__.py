@@ -3,6 +3,7 @@ from . import account_move
 from . import account_move_line
 from . import account_payment
 from . import isp_account_entry
+from . import ir_actions_report
 from . import isp_billing_error
 from . import isp_billing_preview
 from . import isp_billing_run
@@ -13,6 +14,7 @@ from . import isp_notice
 from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
+from . import isp_print_log
 from . import isp_quote
 from . import isp_subscription
 from . import isp_subscription_prepaid

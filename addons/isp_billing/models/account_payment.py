@@ -9,6 +9,7 @@ class AccountPayment(models.Model):
 
     isp_uuid = fields.Char(readonly=True, copy=False, help="Made by the form that took the money: the same form twice is one payment.")
 
+    isp_print_count = fields.Integer(string="Printed", readonly=True, copy=False)
     isp_reversal_move_id = fields.Many2one(
         "account.move", string="Reversed by", readonly=True, copy=False, index="btree_not_null", ondelete="restrict"
     )

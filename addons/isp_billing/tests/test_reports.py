@@ -54,3 +54,16 @@ class TestReports(BillingCommon):
         text = text_of(self._pdf("action_report_isp_receipt", self._pay(line.partner_id, 220000)))[0]
         self.assertIn("Your credit", text)
         self.assertIn("4,000", text)
+
+    def test_printed_again_it_is_a_copy_and_reversed_it_says_so(self):
+        payment = self._pay(self._create_line().partner_id, 5000)
+        self.assertNotIn("COPY", text_of(self._pdf("action_report_isp_receipt", payment))[0])
+        text = text_of(self._pdf("action_report_isp_receipt", payment))[0]
+        self.assertIn("COPY 1", text)
+        self.assertIn(self.env.user.name, text)
+        payment._isp_reverse(date(2026, 11, 20), "wrong customer")
+        text = text_of(self._pdf("action_report_isp_receipt", payment))[0]
+        self.assertIn("COPY 2", text)
+        self.assertIn("REVERSED", text)
+        log = self.env["isp.print.log"].search([("payment_id", "=", payment.id)])
+        self.assertEqual(log.mapped("copy_no"), [2, 1, 0])

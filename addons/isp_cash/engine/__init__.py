@@ -1,0 +1,1 @@
+"""Pure arithmetic: no Odoo, no clock, no database."""
