@@ -29,7 +29,8 @@ class TestPayment(CashCommon):
         form.query = self.customer.isp_account_no
         self.assertEqual(form.partner_id, self.customer)
         self.assertEqual((form.amount, form.due_overdue + form.due_later, form.due_credit), (432000, 432000, 0))
-        self.assertIn("nyandeng", form.services)
+        with form.service_ids.edit(0) as service:
+            self.assertEqual((service.name, service.state, service.chosen), ("nyandeng", "Active", False))
         form.amount = 217000
         form.given = 220000
         self.assertEqual((form.change, form.change_notes, form.to_credit), (3000, "3 × 1,000", 0))
@@ -124,6 +125,25 @@ class TestPayment(CashCommon):
         self._open()
         self._take(self.customer, 5000000)
         self.assertEqual(self.line.state, "active")
+
+    def test_prepaid_line_is_renewed(self):
+        plan = self._create_plan("B-PRE", billing_mode="prepaid", period_unit="day", period_count=30)
+        customer = self._create_customer("Ayen Garang")
+        line = self.env["isp.subscription"].create({"partner_id": customer.id, "plan_id": plan.id, "username": "ayen"})
+        line._set_state("active", "activation")
+        self._open()
+        form = Form(self.env["isp.cash.payment"].with_user(self.cashier), view="isp_cash.view_isp_cash_payment_desk")
+        form.query = "ayen"
+        with form.service_ids.edit(0) as service:
+            self.assertTrue(service.chosen)
+        self.assertEqual(form.amount, 216000)
+        wizard = form.save()
+        wizard.action_confirm()
+        self.assertEqual(wizard.sudo().payment_id.isp_subscription_id, line)
+        self.assertTrue(line.valid_until)
+        until = line.valid_until
+        wizard.action_confirm()
+        self.assertEqual(line.valid_until, until)
 
     def test_receipt_of_a_cashier(self):
         shift = self._open()

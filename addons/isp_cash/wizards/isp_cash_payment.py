@@ -1,6 +1,4 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from markupsafe import Markup
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -24,7 +22,10 @@ class IspCashPayment(models.TransientModel):
     partner_id = fields.Many2one(compute="_compute_partner_id", store=True, readonly=False, precompute=True)
     account_no = fields.Char(related="partner_id.isp_account_no", string="Account number")
     journal_id = fields.Many2one(default=None, compute="_compute_journal_id", store=True, readonly=False, precompute=True)
-    services = fields.Html(compute="_compute_services", compute_sudo=True, sanitize=False)
+    subscription_id = fields.Many2one(compute="_compute_subscription_id", store=True, readonly=False, precompute=True)
+    service_ids = fields.One2many(
+        "isp.cash.payment.service", "wizard_id", compute="_compute_service_ids", store=True, readonly=False, precompute=True
+    )
     due_overdue = fields.Monetary(compute="_compute_debt", compute_sudo=True, string="Overdue now")
     due_later = fields.Monetary(compute="_compute_debt", compute_sudo=True, string="Due later")
     due_credit = fields.Monetary(compute="_compute_debt", compute_sudo=True, string="Credit not used yet")
@@ -93,11 +94,14 @@ class IspCashPayment(models.TransientModel):
                 fields.Command.create({"item_id": item.id}) for item in wizard._open_items()
             ]
 
-    @api.depends("partner_id", "allocation", "line_ids.chosen")
+    @api.depends("allocation", "line_ids.chosen")
     def _compute_amount(self):
-        for wizard in self:
-            chosen = wizard.line_ids.filtered("chosen") if wizard.allocation == "chosen" else wizard.line_ids.browse()
-            wizard.amount = sum(chosen.mapped("residual")) if chosen else max(wizard.balance, 0)
+        result = super()._compute_amount()
+        for wizard in self.filtered(lambda wizard: wizard.allocation == "chosen"):
+            chosen = wizard.line_ids.filtered("chosen")
+            if chosen:
+                wizard.amount = sum(chosen.mapped("residual"))
+        return result
 
     @api.depends("amount", "given")
     def _compute_change(self):
@@ -116,34 +120,31 @@ class IspCashPayment(models.TransientModel):
         for wizard in self:
             wizard.to_credit = max(wizard.amount - max(wizard.balance, 0), 0)
 
-    @api.depends("partner_id", "payment_id")
-    def _compute_services(self):
-        """The customer's lines: number, plan, state, paid until. Nothing else is for a cashier."""
+    @api.depends("partner_id", "company_id")
+    def _compute_service_ids(self):
+        """Who has one line, and it is prepaid, comes to renew it."""
         for wizard in self:
-            rows = Markup().join(wizard._service_row(line) for line in wizard._services())
-            wizard.services = Markup('<table class="table table-sm mb-0">%s</table>') % rows if rows else False
+            lines = wizard._services()
+            wizard.service_ids = [fields.Command.clear()] + [
+                fields.Command.create({"line_id": line.id, "chosen": len(lines) == 1 and line.billing_mode == "prepaid"}) for line in lines
+            ]
+
+    @api.depends("service_ids.chosen")
+    def _compute_subscription_id(self):
+        for wizard in self:
+            chosen = wizard.service_ids.filtered("chosen").mapped("line_id")
+            wizard.subscription_id = wizard._services().filtered(lambda line, chosen=chosen: line.id in chosen).sudo(False)[:1]
 
     def _services(self):
+        """:return: the customer's lines in or out of service, with sudo"""
+        lines = self.env["isp.subscription"].sudo()
         partner = self.partner_id.commercial_partner_id
         if not partner:
-            return self.env["isp.subscription"]
-        return self.env["isp.subscription"].search(
-            [("partner_id", "child_of", partner.id), ("company_id", "=", self.company_id.id), ("state", "not in", ("draft", "terminated"))],
+            return lines
+        return lines.search(
+            [("partner_id", "child_of", partner.ids), ("company_id", "=", self.company_id.id), ("state", "not in", ("draft", "terminated"))],
             order="id",
             limit=20,
-        )
-
-    def _service_row(self, line):
-        state = dict(line._fields["state"]._description_selection(self.env))[line.state]
-        until = ""
-        if line.valid_until:
-            zone = self.with_context(tz=self.company_id.partner_id.tz or self.env.user.tz or "UTC")
-            until = fields.Datetime.context_timestamp(zone, line.valid_until).strftime("%d/%m/%Y %H:%M")
-        return Markup('<tr><td class="text-nowrap">%s</td><td>%s</td><td>%s</td><td dir="ltr">%s</td></tr>') % (
-            line.username or line.name,
-            line.plan_id.name,
-            state,
-            until,
         )
 
     # === Actions ===
