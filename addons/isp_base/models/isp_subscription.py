@@ -18,6 +18,7 @@ REASONS = [
     ("activation", "Activation"),
     ("overdue", "Overdue invoice"),
     ("payment", "Payment received"),
+    ("agreement", "Instalment agreement"),
     ("customer", "Customer's wish"),
     ("staff", "Decision of staff"),
     ("regulator", "Order of the regulator"),
@@ -167,7 +168,7 @@ class IspSubscription(models.Model):
 
         :param new_state: key of STATES
         :param reason: key of REASONS
-        :param note: free text for the log
+        :param note: free text for the log; or {subscription id: text}
         :return: the ``isp.subscription.event`` rows written, one a subscription changed
         :raise UserError: the change is not allowed (see engine/lifecycle.py)
 
@@ -210,7 +211,7 @@ class IspSubscription(models.Model):
             "state_from": self.state,
             "state_to": new_state,
             "reason": reason,
-            "note": note or False,
+            "note": (note.get(self.id) if isinstance(note, dict) else note) or False,
             "monthly_value_before": self.monthly_value if self.state in live else 0,
             "monthly_value_after": self.monthly_value if new_state in live else 0,
         }

@@ -259,12 +259,8 @@ class IspSubscription(models.Model):
 
     @api.model
     def _cron_suspend_overdue(self):
-        """Suspend who has not paid within the grace days; a batch a transaction.
-
-        Killed or run twice it does nothing twice: a suspended subscription is no candidate.
-        """
-        for company in self.env["res.company"].search([("isp_auto_suspend", "=", True)]):
-            self.with_company(company)._suspend_overdue(company, commit=True)
+        """The cron of databases made before the dunning runs."""
+        self.env["isp.dunning.run"]._cron_dunning()
 
     @api.model
     def _suspend_overdue(self, company, date=None, *, commit=False, batch=200):
@@ -308,14 +304,16 @@ class IspSubscription(models.Model):
                 SELECT s.id
                   FROM isp_subscription s
                   JOIN res_partner p ON p.id = s.partner_id
+                  JOIN res_partner c ON c.id = p.commercial_partner_id
                  WHERE s.company_id = %(company)s AND s.state = 'active' AND NOT COALESCE(s.protected, FALSE)
+                   AND NOT COALESCE(c.isp_protected, FALSE)
                    AND s.id > %(last_id)s
                    AND EXISTS (SELECT 1
                                  FROM account_move_line l
                                  JOIN account_account a ON a.id = l.account_id
                                 WHERE l.partner_id = p.commercial_partner_id AND l.company_id = s.company_id
                                   AND l.parent_state = 'posted' AND a.account_type = 'asset_receivable'
-                                  AND l.amount_residual > 0 AND COALESCE(l.date_maturity, l.date) < %(cutoff)s)
+                                  AND l.amount_residual > 0 AND COALESCE(l.date_maturity, l.date) < %(cutoff)s %(not_held)s)
                  ORDER BY s.id
                  LIMIT %(limit)s
                 """,
@@ -323,22 +321,24 @@ class IspSubscription(models.Model):
                 last_id=last_id,
                 cutoff=cutoff,
                 limit=limit,
+                not_held=self.env["res.partner"]._isp_sql_not_held(),
             )
         )
         return self.browse(row[0] for row in rows)
 
-    def _suspend_if_overdue(self, cutoff):
-        """Decide under the row lock, on balances read after it was taken."""
+    def _suspend_if_overdue(self, cutoff, tolerance=0):
+        """Decide under the row lock, on balances read after it was taken.
+
+        :param cutoff: lines due before this day count
+        :param tolerance: who owes no more than this is left alone
+        :return: the subscriptions suspended
+        """
         locked = self.try_lock_for_update()
         locked.invalidate_recordset()
-        dues = locked.partner_id.commercial_partner_id._isp_dues(cutoff)
-        suspended = self.browse()
-        for subscription in locked.filtered(lambda s: s.state == "active" and not s.protected):
-            due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
-            if due and due.overdue > 0:
-                subscription._set_state("suspended", "overdue", subscription._overdue_note(due))
-                suspended += subscription
-        return suspended
+        lines = locked.filtered(lambda s: s.state == "active" and not s._is_protected())
+        owing, notes = lines._still_overdue(cutoff, tolerance)
+        owing._set_state("suspended", "overdue", notes)
+        return owing
 
     def _overdue_note(self, due):
         return self.env._(
@@ -352,7 +352,7 @@ class IspSubscription(models.Model):
         self.ensure_one()
         return self.event_ids.filtered(lambda e: e.state_from != e.state_to).sorted("id")[-1:]
 
-    def _restore_if_clear(self):
+    def _restore_if_clear(self, reason="payment"):
         """Put back into service what was cut for money and owes nothing overdue any more.
 
         A line that came suspended from the old system must owe nothing at all: why it was cut is not known.
@@ -365,10 +365,14 @@ class IspSubscription(models.Model):
         lines._lock_rows()
         lines.write({"settled_at": fields.Datetime.now()})
         dues = lines.partner_id.commercial_partner_id._isp_dues()
+        clear = self.browse()
         # Prepaid time that is over comes back by a renewal only.
         for subscription in lines.filtered(lambda s: s.state == "suspended" and not s.expired):
             last = subscription._last_state_event()
-            due = dues.get((subscription.partner_id.commercial_partner_id.id, subscription.company_id.id))
+            partner = subscription.partner_id.commercial_partner_id
+            due = dues.get((partner.id, subscription.company_id.id))
             owed = 0 if not due else due.balance if last.reason == "import" else due.overdue
-            if last.reason in MONEY_REASONS and owed <= 0:
-                subscription._set_state("active", "payment")
+            tolerance = 0 if last.reason == "import" else partner._isp_tolerance(subscription.company_id)
+            if last.reason in MONEY_REASONS and owed <= tolerance:
+                clear += subscription
+        clear._set_state("active", reason)

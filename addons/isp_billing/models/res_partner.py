@@ -37,7 +37,8 @@ class ResPartner(models.Model):
 
         :param cutoff: lines due before this day count as overdue; default today of each company
         :return: {(partner id, company id): Due}, amounts in the company's currency. Credit
-            that is not yet applied to an invoice is taken off what is overdue.
+            that is not yet applied to an invoice is taken off what is overdue; debt under an
+            instalment agreement that is kept is owed but not overdue.
         """
         if not self.ids:
             return {}
@@ -49,8 +50,8 @@ class ResPartner(models.Model):
                 """
                 SELECT l.partner_id, l.company_id,
                        SUM(l.amount_residual),
-                       SUM(l.amount_residual) FILTER (WHERE l.amount_residual < 0 OR COALESCE(l.date_maturity, l.date) < %(day)s),
-                       MIN(COALESCE(l.date_maturity, l.date)) FILTER (WHERE l.amount_residual > 0)
+                       SUM(l.amount_residual) FILTER (WHERE l.amount_residual < 0 OR COALESCE(l.date_maturity, l.date) < %(day)s %(not_held)s),
+                       MIN(COALESCE(l.date_maturity, l.date)) FILTER (WHERE l.amount_residual > 0 %(not_held)s)
                   FROM account_move_line l
                   JOIN account_account a ON a.id = l.account_id
                  WHERE l.partner_id = ANY(%(partners)s) AND l.parent_state = 'posted'
@@ -59,6 +60,7 @@ class ResPartner(models.Model):
                 """,
                 day=today,
                 partners=self.ids,
+                not_held=self._isp_sql_not_held(),
             )
         )
         return {

@@ -1,4 +1,5 @@
 from . import test_billing_run
+from . import test_dunning
 from . import test_engine
 from . import test_import
 from . import test_invoice_shape

@@ -89,7 +89,7 @@ class TestSuspension(BillingCommon):
         self.assertEqual(self.line.state, "suspended")
 
     def test_company_can_switch_it_off(self):
-        self.company.isp_auto_suspend = False
+        self.env["res.company"].search([]).isp_auto_suspend = False
         self.env["isp.subscription"]._cron_suspend_overdue()
         self.assertEqual(self.line.state, "active")
 
