@@ -126,7 +126,7 @@ class TestDunning(BillingCommon):
         with freeze_time("2026-11-17 09:00:00"):
             self._pay(self.partner, 215000)
         self.assertEqual(self.line.state, "active")
-        self.assertEqual(self.told()[-1], "restored")
+        self.assertIn("restored", self.told())
 
     def test_protected(self):
         other = self._create_line(partner_id=self._create_customer(isp_protected=True).id)
@@ -307,7 +307,7 @@ class TestDunning(BillingCommon):
         self.day_after_day("2026-11-08", "2026-11-17")
         with freeze_time("2026-11-17 10:00:00"):
             payment = self._pay(self.partner, 216000)
-            self.assertEqual((self.line.state, self.told()[-1]), ("active", "restored"))
+            self.assertEqual((self.line.state, self.told().count("restored")), ("active", 1))
             self.assertEqual(self.logs()[-1][-1], "undone")
             payment.action_draft()
             payment.action_cancel()
