@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from . import account_move
 from . import account_move_line
+from . import account_move_paper
 from . import account_payment
 from . import isp_account_entry
 from . import ir_actions_report
@@ -24,6 +25,7 @@ from . import isp_print_log
 from . import isp_quote
 from . import isp_subscription
 from . import isp_subscription_prepaid
+from . import isp_subscription_deposit_paper
 from . import isp_subscription_pricing
 from . import isp_subscription_service
 from . import isp_subscription_dunning

@@ -1,0 +1,23 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import models
+
+
+class AccountMove(models.Model):
+    """What the papers of an invoice say beside its lines."""
+
+    _inherit = "account.move"
+
+    def _isp_usd_rates(self):
+        """:return: [(units of the company's currency for 1 USD, day of that rate)] by which prices of this document were made"""
+        self.ensure_one()
+        periods = self.invoice_line_ids.isp_period_id.sudo()
+        return sorted({(period.usd_rate, period.usd_rate_date) for period in periods if period.usd_rate and period.usd_rate_date})
+
+    def _isp_tax_rows(self):
+        """:return: [(name of the tax, amount as on the document)]"""
+        self.ensure_one()
+        rows = {}
+        for line in self.line_ids.filtered("tax_line_id"):
+            name = line.tax_line_id.invoice_label or line.tax_line_id.name
+            rows[name] = rows.get(name, 0) + self.direction_sign * line.amount_currency
+        return list(rows.items())
