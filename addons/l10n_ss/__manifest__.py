@@ -21,5 +21,6 @@
         "views/res_partner_views.xml",
         "views/l10n_ss_certificate_views.xml",
         "views/l10n_ss_withholding_views.xml",
+        "views/l10n_ss_excise_return_views.xml",
     ],
 }

@@ -67,6 +67,13 @@ class TestPapers(TaxCommon):
         for part in (payment.name, "C910", "Cheque 9", "100,000", "116,000", line.period_ids.move_id.name):
             self.assertIn(part, text)
 
+    def test_excise_return(self):
+        self._billed()
+        record = self.env["l10n_ss.excise.return"].create({"date_from": "2026-11-01"})
+        text = text_of(self._pdf("excise_return", record))[0]
+        for part in ("2026-11", "Customers without a State", "180,000", "36,000"):
+            self.assertIn(part, text)
+
     def test_deposit(self):
         plan = self._create_plan("B-DEPOSIT", deposit=50000)
         line = self.env["isp.subscription"].create(

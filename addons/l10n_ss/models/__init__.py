@@ -4,6 +4,8 @@ from . import account_move
 from . import account_move_line
 from . import account_tax
 from . import l10n_ss_certificate
+from . import l10n_ss_excise_return
+from . import l10n_ss_excise_return_line
 from . import l10n_ss_withholding
 from . import l10n_ss_withholding_line
 from . import res_partner
