@@ -5,7 +5,7 @@ import re
 from datetime import date, timedelta
 
 from freezegun import freeze_time
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -18,6 +18,8 @@ from .test_taxes import TaxCommon
 
 amounts = st.integers(-10_000_000, 10_000_000)
 DAY = date(2026, 11, 20)
+#: A busy machine is no error.
+patient = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class TestStatementEngine(BaseCase):
@@ -26,12 +28,14 @@ class TestStatementEngine(BaseCase):
         self.assertGreater(result.attempted, 6)
         self.assertEqual(result.failed, 0)
 
+    @patient
     @given(amounts, st.lists(amounts))
     def test_opening_and_entries_sum_to_closing(self, opening, entries):
         rows, closing = engine.running(opening, entries)
         self.assertEqual(closing, opening + sum(entries))
         self.assertEqual(len(rows), len(entries))
 
+    @patient
     @given(st.lists(st.tuples(st.dates(date(2025, 1, 1), date(2027, 12, 31)), amounts)))
     def test_every_open_pound_has_one_age(self, items):
         age = engine.ageing(items, DAY)
