@@ -19,6 +19,8 @@ _QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosu
 _TRIES = 5
 #: So many workers can share a run without meeting; one alone does all shares.
 SHARES = 2
+#: Subscriptions or customers a step: what a power cut costs, and how long the numbers are held, against the speed.
+BATCH = 250
 #: A bill that differs by more than this part from the last one is worth a look before it is sent.
 ATTENTION = 0.2
 
@@ -279,6 +281,8 @@ class IspBillingRun(models.Model):
                 self.env.cr.commit()  # pylint: disable=invalid-commit  # each step is a transaction
             return True
 
+        # A step that is tried again must not roll back the start of the run.
+        go_on(0, 0)
         for run in self:
             run._work(go_on, worker)
 
@@ -373,10 +377,16 @@ class IspBillingRun(models.Model):
 
     # --- rating ---
 
-    def _rate_batch(self, share, last_id, limit=250):
+    @api.model
+    def _batch_size(self):
+        """:return: subscriptions or customers a step; the system parameter isp_billing.batch_size may say otherwise"""
+        text = self.env["ir.config_parameter"].sudo().get_param("isp_billing.batch_size") or ""
+        return int(text) if text.isdecimal() and int(text) else BATCH
+
+    def _rate_batch(self, share, last_id):
         due = self.env["isp.subscription"]._domain_to_rate(self.company_id, self.date)
         mine = Domain.custom(to_sql=lambda model, alias, _query: SQL("MOD(%s, %s) = %s", SQL.identifier(alias, "id"), SHARES, share))
-        return self.env["isp.subscription"].search(due & Domain("id", ">", last_id) & mine, order="id", limit=limit)
+        return self.env["isp.subscription"].search(due & Domain("id", ">", last_id) & mine, order="id", limit=self._batch_size())
 
     def _rate_step(self, subscriptions):
         self._each_or_all(subscriptions, lambda some: some._rate(self.date, self), "rate")
@@ -392,7 +402,7 @@ class IspBillingRun(models.Model):
         )
         return rows[0][0]
 
-    def _invoice_batch(self, share, last_id, limit=250):
+    def _invoice_batch(self, share, last_id):
         self.env["isp.period"].flush_model()
         rows = self.env.execute_query(
             SQL(
@@ -405,7 +415,7 @@ class IspBillingRun(models.Model):
                 last_id,
                 SHARES,
                 share,
-                limit,
+                self._batch_size(),
             )
         )
         return self.env["res.partner"].browse(row[0] for row in rows)
