@@ -109,6 +109,7 @@ class IspPeriod(models.Model):
     def create(self, vals_list):
         periods = super().create(vals_list)
         periods.filtered(lambda p: p.kind in ("setup", "deposit")).subscription_id.sudo().fees_due = False
+        self.env["isp.subscription.promotion"]._start_with(periods)
         return periods
 
     def write(self, vals):
@@ -134,7 +135,9 @@ class IspPeriod(models.Model):
         kept, unused = self._engine_period().cut(day)
         if not unused:
             return 0
-        return self.amount - (kept.share(self.price, self.currency_id.rounding) if kept else 0)
+        rest = self.amount - (kept.share(self.price, self.currency_id.rounding) if kept else 0)
+        # A discount may have ended before.
+        return min(rest, 0) if self.amount < 0 else max(rest, 0)
 
     # === Invoicing ===
 

@@ -17,6 +17,7 @@ class IspSubscription(models.Model):
     _inherit = "isp.subscription"
 
     service_ids = fields.One2many("isp.subscription.service", "subscription_id", string="Services")
+    promotion_ids = fields.One2many("isp.subscription.promotion", "subscription_id", string="Promotions")
     setup_fee = fields.Monetary(
         compute="_compute_fees",
         store=True,
@@ -50,14 +51,28 @@ class IspSubscription(models.Model):
                 subscription.setup_fee = subscription.plan_id.setup_fee
                 subscription.deposit = subscription.plan_id.deposit
 
-    @api.depends("service_ids.price", "service_ids.quantity", "service_ids.date_from", "service_ids.date_to")
+    @api.depends(
+        "service_ids.price",
+        "service_ids.quantity",
+        "service_ids.date_from",
+        "service_ids.date_to",
+        "promotion_ids.date_from",
+        "promotion_ids.date_to",
+    )
     def _compute_monthly_value(self):
-        """Override of `isp_base`: with the services that run today."""
+        """Override of `isp_base`: with the services that run today, without the discounts of today."""
         result = super()._compute_monthly_value()
-        for subscription in self.filtered("service_ids"):
+        for subscription in self:
             running = subscription.service_ids.filtered(lambda s: s.state == "running")
-            subscription.monthly_value += subscription._to_month(sum(running.mapped("amount")))
+            more = sum(running.mapped("amount")) - subscription._discount_today(subscription.plan_id.list_price)
+            if more:
+                subscription.monthly_value += subscription._to_month(more)
         return result
+
+    def _discount_today(self, price):
+        """:return: what the promotions take off a full period today, at most ``price``"""
+        taken = self.sudo().promotion_ids.filtered(lambda p: not p.plan_ids or self.plan_id in p.plan_ids)
+        return min(sum(one._reduction_today(price) for one in taken), price)
 
     def _to_month(self, amount):
         """:return: an amount of one period of the plan scaled to a month, rounded"""
@@ -128,6 +143,62 @@ class IspSubscription(models.Model):
         """The next run looks at what these lines owe or get besides the periods of their plans."""
         self.sudo().filtered(lambda s: not s.charges_pending).charges_pending = True
 
+    # === Promotions ===
+
+    def action_take_promotion(self):
+        """Open the form that takes a voucher or a promotion."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Take a promotion"),
+            "res_model": "isp.promotion.take",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_subscription_id": self.id},
+        }
+
+    def _take_promotion(self, promotion):
+        """Give this line a promotion, with the conditions of today.
+
+        :param promotion: ``isp.promotion``; see ``isp.promotion._find`` for the one of a voucher
+        :return: the ``isp.subscription.promotion``
+        :raise UserError: it may not be taken, and why
+
+        Idempotency key: (line, promotion), UNIQUE; for those once a customer (customer, promotion) too.
+        ``max_uses`` is counted on the locked row of the promotion. Transaction: the caller's.
+        """
+        self.ensure_one()
+        self._lock_rows()
+        promotion._check_usable(self)
+        promotion = promotion.sudo()
+        promotion._count_use()
+        taken = self.env["isp.subscription.promotion"].sudo().create(self._prepare_promotion_vals(promotion))
+        self.message_post(body=self.env._("Promotion taken: %(name)s", name=promotion.name))
+        return taken.sudo(self.env.su)
+
+    def _prepare_promotion_vals(self, promotion):
+        return {
+            "subscription_id": self.id,
+            "promotion_id": promotion.id,
+            "partner_id": self.partner_id.commercial_partner_id.id,
+            "once_per_customer": promotion.once_per_customer,
+            "discount_kind": promotion.discount_kind,
+            "value": promotion.value,
+            "period_count": promotion.period_count,
+            "plan_ids": [fields.Command.set(promotion.plan_ids.ids)],
+            "taken_on": self.company_id._isp_today(),
+        }
+
+    def _is_of_new_customer(self):
+        """:return: whether nothing was billed to the customer yet and no line of his came from a system before"""
+        self.ensure_one()
+        customer = self.partner_id.commercial_partner_id
+        lines = self.sudo().search([("partner_id", "child_of", customer.ids)])
+        if any(event.reason == "import" for event in lines.event_ids):
+            return False
+        domain = [("partner_id", "=", customer.id), ("kind", "in", ("recurring", "proration"))]
+        return not self.env["isp.period"].sudo().search_count(domain, limit=1)
+
     # === Rating ===
 
     @api.model
@@ -142,10 +213,13 @@ class IspSubscription(models.Model):
         return rows
 
     def _prepare_charges(self, date, billed_until, run=None):
-        return super()._prepare_charges(date, billed_until, run) + self._prepare_extra_charges(run)
+        # Of several periods in one go the first starts a promotion.
+        line = self.with_context(isp_promotions_started={})
+        return super(IspSubscription, line)._prepare_charges(date, billed_until, run) + self._prepare_extra_charges(run)
 
     def _prepare_plan_period(self, period, run=None):
         rows = super()._prepare_plan_period(period, run)
+        rows += self._prepare_discounts(period, rows, run)
         rows += self._prepare_services(period, run)
         if self.billing_mode == "prepaid":
             rows += self._prepare_extra_charges(run, renewal=True)
@@ -170,6 +244,16 @@ class IspSubscription(models.Model):
             elif vals := service._prepare_part(period, run):
                 rows.append(vals)
         return rows
+
+    def _prepare_discounts(self, period, rows, run=None):
+        """:param rows: values of the plan's row for ``period``
+        :return: values of a row for each promotion that takes something off, together at most what the plan costs"""
+        discounts, left = [], sum(row["amount"] for row in rows)
+        for taken in self.promotion_ids:
+            if vals := taken._prepare_row(period, rows[0]["price"], left, run):
+                discounts.append(vals)
+                left += vals["amount"]
+        return discounts
 
     def _prepare_extra_charges(self, run=None, renewal=False):
         """What is charged or credited apart from the plan's next periods, and not in the ledger yet.

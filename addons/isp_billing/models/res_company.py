@@ -34,6 +34,11 @@ class ResCompany(models.Model):
         check_company=True,
         help="Empty: the account of undistributed results.",
     )
+    isp_promotion_approval = fields.Boolean(
+        string="Promotions need an approval",
+        default=True,
+        help="The regulator (NCA) approves promotions, at least 7 days before they start. Without letter and date none can be taken.",
+    )
     isp_setup_product_id = fields.Many2one(
         "product.product", string="Product of the set-up fee", help="Gives the set-up fee its account and taxes."
     )
