@@ -21,6 +21,7 @@ from . import isp_notice
 from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
+from . import isp_plan_price
 from . import isp_print_log
 from . import isp_promotion
 from . import isp_quote
@@ -39,6 +40,7 @@ from . import product_template
 from . import res_company
 from . import res_company_dunning
 from . import res_config_settings
+from . import res_currency_rate
 from . import res_partner
 from . import res_partner_account
 from . import res_partner_dunning

@@ -159,7 +159,7 @@ class IspPeriod(models.Model):
         vals = {
             "isp_period_id": self.id,
             "product_id": (self.product_id or plan.product_id).id,
-            "name": self.note or self._invoice_line_name(plan),
+            "name": " · ".join(filter(None, (self.note or self._invoice_line_name(plan), self._usd_text(plan.env.lang)))),
             "quantity": 1,
             "price_unit": self.amount,
         }
@@ -185,6 +185,17 @@ class IspPeriod(models.Model):
             end=end,
             days=period.days,
             full=period.full_days,
+        )
+
+    def _usd_text(self, lang):
+        """:return: how a price in USD was converted, in language ``lang``; nothing for other prices"""
+        if not self.usd_rate:
+            return ""
+        return self.with_context(lang=lang).env._(
+            "%(price)s at %(rate)s (rate of %(day)s)",
+            price=self._isolated(f"USD {self.price_usd:,.2f}", lang),
+            rate=self._isolated(f"{self.usd_rate:,.2f} {self.currency_id.name}", lang),
+            day=self._isolated(fields.Date.to_string(self.usd_rate_date), lang),
         )
 
     def _isolated(self, text, lang):

@@ -1,14 +1,19 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Domain
 
 from odoo.addons.isp_base.engine.value import monthly_value
 
-from ..engine.periods import Period
+from ..engine import pricing
+from ..engine.periods import Period, due_date
 
 #: In these states a line has been in service.
 _SERVED = ("active", "suspended", "paused", "terminated")
+#: Fields of a price agreed with one customer.
+_AGREEMENT = {"price_is_fixed", "price_fixed", "price_fixed_until", "price_fixed_reason"}
 
 
 class IspSubscription(models.Model):
@@ -18,6 +23,12 @@ class IspSubscription(models.Model):
 
     service_ids = fields.One2many("isp.subscription.service", "subscription_id", string="Services")
     promotion_ids = fields.One2many("isp.subscription.promotion", "subscription_id", string="Promotions")
+    price_is_fixed = fields.Boolean(string="Agreed price", copy=False, tracking=True, help="This line does not pay the price of its plan.")
+    price_fixed = fields.Monetary(string="Price agreed", copy=False, tracking=True, help="Of a full period, without taxes.")
+    price_fixed_until = fields.Date(
+        string="Agreed until", copy=False, tracking=True, help="Periods that start later cost what the plan costs. Empty: no end."
+    )
+    price_fixed_reason = fields.Char(string="Agreed why", copy=False, tracking=True)
     setup_fee = fields.Monetary(
         compute="_compute_fees",
         store=True,
@@ -58,13 +69,20 @@ class IspSubscription(models.Model):
         "service_ids.date_to",
         "promotion_ids.date_from",
         "promotion_ids.date_to",
+        "price_is_fixed",
+        "price_fixed",
+        "price_fixed_until",
     )
     def _compute_monthly_value(self):
-        """Override of `isp_base`: with the services that run today, without the discounts of today."""
+        """Override of `isp_base`: with the services that run today, the price agreed, without the discounts of today."""
         result = super()._compute_monthly_value()
         for subscription in self:
             running = subscription.service_ids.filtered(lambda s: s.state == "running")
-            more = sum(running.mapped("amount")) - subscription._discount_today(subscription.plan_id.list_price)
+            price = subscription.plan_id.list_price
+            if subscription._pays_agreed_price((subscription.company_id or self.env.company)._isp_today()):
+                subscription.monthly_value = subscription._to_month(subscription.price_fixed)
+                price = subscription.price_fixed
+            more = sum(running.mapped("amount")) - subscription._discount_today(price)
             if more:
                 subscription.monthly_value += subscription._to_month(more)
         return result
@@ -73,6 +91,19 @@ class IspSubscription(models.Model):
         """:return: what the promotions take off a full period today, at most ``price``"""
         taken = self.sudo().promotion_ids.filtered(lambda p: not p.plan_ids or self.plan_id in p.plan_ids)
         return min(sum(one._reduction_today(price) for one in taken), price)
+
+    @api.model
+    def _refresh_monthly_values(self, days=7):
+        """Services, promotions and agreed prices that began or ended lately change what lines are worth."""
+        today = self.env.company._isp_today()
+        lately = [("date_from", ">=", today - timedelta(days=days)), ("date_from", "<=", today)]
+        over = [("date_to", ">=", today - timedelta(days=days)), ("date_to", "<", today)]
+        lines = self.sudo().search([("price_fixed_until", ">=", today - timedelta(days=days)), ("price_fixed_until", "<", today)])
+        for model in ("isp.subscription.service", "isp.subscription.promotion"):
+            self.env[model].invalidate_model(["state"])
+            lines |= self.env[model].sudo().search(Domain(lately) | Domain(over)).subscription_id
+        self.env.add_to_compute(self._fields["monthly_value"], lines)
+        lines._recompute_recordset(["monthly_value"])
 
     def _to_month(self, amount):
         """:return: an amount of one period of the plan scaled to a month, rounded"""
@@ -91,11 +122,21 @@ class IspSubscription(models.Model):
             if less and not subscription.fee_waiver and not subscription._has_served():
                 raise ValidationError(self.env._("Say why %(line)s pays less than its plan asks.", line=subscription.display_name))
 
+    @api.constrains("price_is_fixed", "price_fixed", "price_fixed_reason")
+    def _check_price_fixed(self):
+        for subscription in self.filtered("price_is_fixed"):
+            if subscription.price_fixed < 0:
+                raise ValidationError(self.env._("A price cannot be below zero."))
+            if not (subscription.price_fixed_reason or "").strip():
+                raise ValidationError(self.env._("Say why %(line)s has a price of its own.", line=subscription.display_name))
+
     # === CRUD ===
 
     @api.model_create_multi
     def create(self, vals_list):
         lines = super().create(vals_list)
+        if any(vals.get("price_is_fixed") for vals in vals_list):
+            self._check_may_agree()
         for line, vals in zip(lines, vals_list, strict=True):
             if {"setup_fee", "deposit"} & vals.keys() and (
                 line.currency_id.compare_amounts(line.setup_fee, line.plan_id.setup_fee)
@@ -108,7 +149,18 @@ class IspSubscription(models.Model):
         for name in ("setup_fee", "deposit"):
             if name in vals and any(line.currency_id.compare_amounts(line[name], vals[name] or 0) for line in self):
                 self._check_may_set_fees()
-        return super().write(vals)
+        if vals.keys() & _AGREEMENT:
+            self._check_may_agree()
+        ended = self.filtered(lambda s: s.price_is_fixed and vals.get("plan_id", s.plan_id.id) != s.plan_id.id)
+        result = super().write(vals)
+        if ended and "price_is_fixed" not in vals:
+            # It was agreed for the plan before.
+            ended.sudo().price_is_fixed = False
+        return result
+
+    def _check_may_agree(self):
+        if not self.env.su and not self.env.user.has_group("isp_base.group_isp_billing_manager"):
+            raise AccessError(self.env._("Only a billing manager gives a line a price of its own."))
 
     def _check_may_set_fees(self):
         if self.env.su:
@@ -208,7 +260,8 @@ class IspSubscription(models.Model):
         return due | Domain("company_id", "=", company.id) & extras
 
     def _rate(self, date, run=None):
-        rows = super()._rate(date, run)
+        # Rates are asked for once a batch.
+        rows = super(IspSubscription, self.with_context(isp_usd_rates={}))._rate(date, run)
         self.sudo().filtered("charges_pending").charges_pending = False
         return rows
 
@@ -216,6 +269,33 @@ class IspSubscription(models.Model):
         # Of several periods in one go the first starts a promotion.
         line = self.with_context(isp_promotions_started={})
         return super(IspSubscription, line)._prepare_charges(date, billed_until, run) + self._prepare_extra_charges(run)
+
+    def _pays_agreed_price(self, day):
+        """:return: whether a period that starts on ``day`` costs what was agreed with this customer"""
+        self.ensure_one()
+        return self.price_is_fixed and (not self.price_fixed_until or day <= self.price_fixed_until)
+
+    def _plan_price(self, period, plan=None):
+        """The price valid on the period's first day: agreed with the customer, scheduled, or in USD at the rate of
+        the day on which the period falls due.
+
+        :raise UserError: the price is in USD and there is no rate on or before that day
+        """
+        plan = (plan or self.plan_id).sudo()
+        if plan == self.plan_id and self._pays_agreed_price(period.start):
+            return {"price": self.price_fixed}
+        row = plan._price_row(period.start)
+        if plan.price_basis != "usd":
+            return {"price": row.price} if row else super()._plan_price(period, plan)
+        day = due_date(period, plan.billing_timing if plan.billing_mode == "postpaid" else "advance")
+        company, price_usd = self.company_id, row.price_usd if row else plan.price_usd
+        rate, rate_day = company._isp_usd_rate(day, self.env.context.get("isp_usd_rates"))
+        return {
+            "price": pricing.convert(price_usd, rate, company.isp_price_rounding or 1),
+            "price_usd": price_usd,
+            "usd_rate": rate,
+            "usd_rate_date": rate_day,
+        }
 
     def _prepare_plan_period(self, period, run=None):
         rows = super()._prepare_plan_period(period, run)

@@ -34,6 +34,12 @@ class ResCompany(models.Model):
         check_company=True,
         help="Empty: the account of undistributed results.",
     )
+    isp_price_notice_days = fields.Integer(
+        string="Days of notice of a higher price", default=30, help="The regulator (NCA) wants at least 30 days."
+    )
+    isp_price_rounding = fields.Float(
+        string="Round prices to", default=1, digits=(12, 2), help="Prices converted from USD are rounded to a multiple of it, e.g. 100."
+    )
     isp_promotion_approval = fields.Boolean(
         string="Promotions need an approval",
         default=True,
@@ -54,6 +60,10 @@ class ResCompany(models.Model):
     isp_quiet_from = fields.Float(string="Quiet from", default=20.0, help="Notices written later wait until the quiet hours are over.")
     isp_quiet_to = fields.Float(string="Quiet until", default=8.0, help="The same hour as the beginning: no quiet hours.")
 
+    _isp_prices_valid = models.Constraint(
+        "CHECK(COALESCE(isp_price_notice_days, 0) >= 0 AND COALESCE(isp_price_rounding, 1) > 0)",
+        "Days of notice are not below zero; prices are rounded to an amount above zero.",
+    )
     _isp_quiet_hours = models.Constraint(
         "CHECK(isp_quiet_from >= 0 AND isp_quiet_from <= 24 AND isp_quiet_to >= 0 AND isp_quiet_to <= 24)",
         "The quiet hours lie between 0:00 and 24:00.",
@@ -116,3 +126,24 @@ class ResCompany(models.Model):
                 self.env._("Deposits have no account. Choose a liability: ISP → Configuration → Settings, “Account of deposits”.")
             )
         return account
+
+    def _isp_usd_rate(self, day, known=None):
+        """What a dollar costs on a day: the last rate on or before it.
+
+        :param known: dict that keeps what was found, for callers that ask often in one transaction
+        :return: (units of the company's currency, day of the rate)
+        :raise UserError: there is no rate on or before the day
+        """
+        self.ensure_one()
+        known = {} if known is None else known
+        if (self.id, day) not in known:
+            rate = self.env["res.currency.rate"]._isp_usd(self, day)
+            if not rate:
+                raise UserError(
+                    self.env._(
+                        "There is no dollar rate on or before %(day)s. Enter it: ISP → Billing → Dollar rate.",
+                        day=fields.Date.to_string(day),
+                    )
+                )
+            known[self.id, day] = (rate._isp_units(), rate.name)
+        return known[self.id, day]

@@ -14,6 +14,8 @@ class ResConfigSettings(models.TransientModel):
     isp_opening_account_id = fields.Many2one(related="company_id.isp_opening_account_id", readonly=False)
     isp_quiet_from = fields.Float(related="company_id.isp_quiet_from", readonly=False)
     isp_quiet_to = fields.Float(related="company_id.isp_quiet_to", readonly=False)
+    isp_price_notice_days = fields.Integer(related="company_id.isp_price_notice_days", readonly=False)
+    isp_price_rounding = fields.Float(related="company_id.isp_price_rounding", readonly=False)
     isp_promotion_approval = fields.Boolean(related="company_id.isp_promotion_approval", readonly=False)
     isp_setup_product_id = fields.Many2one(related="company_id.isp_setup_product_id", readonly=False)
     isp_deposit_product_id = fields.Many2one(related="company_id.isp_deposit_product_id", readonly=False)

@@ -4,3 +4,4 @@ from . import isp_paid_until
 from . import isp_promotion_take
 from . import isp_renew
 from . import isp_statement
+from . import isp_usd_rate
