@@ -43,7 +43,7 @@
         "views/isp_subscription_views.xml",
         "views/isp_subscription_service_views.xml",
         "views/isp_promotion_views.xml",
-        "views/isp_plan_views.xml",
+        "views/isp_plan_price_views.xml",
         "views/account_move_views.xml",
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",

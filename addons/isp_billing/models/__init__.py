@@ -22,6 +22,7 @@ from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
 from . import isp_plan_price
+from . import isp_plan_pricing
 from . import isp_print_log
 from . import isp_promotion
 from . import isp_quote

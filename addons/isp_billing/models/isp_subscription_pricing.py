@@ -315,15 +315,12 @@ class IspSubscription(models.Model):
         return self._prepare_plan_period(period, run)
 
     def _prepare_services(self, period, run=None):
-        """:return: values of a row for each service that runs in ``period``"""
-        rows = []
-        for service in self.service_ids:
-            if self.billing_mode == "prepaid" and self.plan_id.period_unit != "hour":
-                # A second bundle of data does not pay the same days of a service again.
-                rows += service._prepare_missing([period], run)
-            elif vals := service._prepare_part(period, run):
-                rows.append(vals)
-        return rows
+        """:return: values of rows for the services that run in ``period``"""
+        if self.service_ids and self.billing_mode == "prepaid" and self.plan_id.period_unit != "hour":
+            # Also days paid before the service was added; a second bundle of data does not pay the same days again.
+            periods = [*self._billed_plan_periods(), period]
+            return [vals for service in self.service_ids for vals in service._prepare_missing(periods, run)]
+        return [vals for service in self.service_ids if (vals := service._prepare_part(period, run))]
 
     def _prepare_discounts(self, period, rows, run=None):
         """:param rows: values of the plan's row for ``period``
@@ -335,6 +332,15 @@ class IspSubscription(models.Model):
                 left += vals["amount"]
         return discounts
 
+    def _prepare_prepaid_row(self, vals, term, number):
+        """What is charged or credited once keeps its source; of discounts there may be several on one day."""
+        if vals["source"].startswith("service/") and vals["source"].endswith("/end"):
+            return vals
+        vals = super()._prepare_prepaid_row(vals, term, number)
+        if vals["source"].startswith("promotion/") and vals["source"].count("/") == 1:
+            return {**vals, "source": f"{vals['source']}/{number}"}
+        return vals
+
     def _prepare_extra_charges(self, run=None, renewal=False):
         """What is charged or credited apart from the plan's next periods, and not in the ledger yet.
 
@@ -345,9 +351,11 @@ class IspSubscription(models.Model):
         if not self.charges_pending and not renewal:
             return []
         rows = [vals for service in self.service_ids.filtered("date_to") if (vals := service._prepare_end(run))]
-        if renewal or (self.state == "active" and self.billing_mode == "postpaid"):
+        if self.state == "active" and self.billing_mode == "postpaid":
             billed = self._billed_plan_periods() if self.service_ids else []
             rows += [vals for service in self.service_ids for vals in service._prepare_missing(billed, run)]
+            rows += self._prepare_fees(run)
+        elif renewal:
             rows += self._prepare_fees(run)
         return rows
 

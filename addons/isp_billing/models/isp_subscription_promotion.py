@@ -1,4 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+from fractions import Fraction
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
@@ -9,9 +12,10 @@ from .isp_promotion import DISCOUNTS
 class IspSubscriptionPromotion(models.Model):
     """A promotion that a line has taken, with the conditions of that day.
 
-    It starts with the first period rated afterwards and lasts a number of full periods from there, counted on the
-    calendar: parts of periods, missed months and suspensions neither lengthen nor shorten it. Rows of the
-    ledger: kind adjustment, source "promotion/<id>", with the dates of the period.
+    It starts with the first period rated afterwards and lasts a number of full periods from there. Postpaid they
+    are counted on the calendar: parts of periods, missed months and suspensions neither lengthen nor shorten it. Prepaid,
+    what was bought is counted, a part of a period as a part. Rows of the ledger: kind adjustment, source
+    "promotion/<id>" (prepaid "promotion/<id>/<number of the renewal>"), with the dates of the period.
     """
 
     _name = "isp.subscription.promotion"
@@ -112,7 +116,27 @@ class IspSubscriptionPromotion(models.Model):
             start = self.date_from
         if not start or start > period.end:
             return None
-        return start, self.date_to or self._last_day(start)
+        if self.subscription_id.billing_mode != "prepaid":
+            return start, self.date_to or self._last_day(start)
+        days = self._prepaid_days_left(period)
+        if days is not None and days < 1:
+            return None
+        last = None if days is None else period.start + timedelta(days=days - 1)
+        return start, min(filter(None, (self.date_to, last)), default=None)
+
+    def _prepaid_days_left(self, period):
+        """:return: how many days of ``period`` it still has; None when it has no end"""
+        if not self.period_count:
+            return None
+        left = self.period_count - sum(Fraction(row.days, row.full_days) for row in self._rows())
+        return int(left * period.full_days)
+
+    def _rows(self):
+        """:return: its rows of the ledger, oldest first"""
+        self.ensure_one()
+        domain = [("subscription_id", "=", self.subscription_id.id), ("source", "=like", f"promotion/{self.id}%")]
+        rows = self.env["isp.period"].sudo().search(domain, order="date_start, id")
+        return rows.filtered(lambda row: row.source.split("/")[1] == str(self.id))
 
     def _prepare_row(self, period, price, left, run=None):
         """:param price: of the plan for a full period
@@ -155,7 +179,20 @@ class IspSubscriptionPromotion(models.Model):
             )
             if rows:
                 start = min(rows.mapped("date_start"))
-                taken.write({"date_from": start, "date_to": taken._last_day(start)})
+                prepaid = taken.subscription_id.billing_mode == "prepaid"
+                taken.write({"date_from": start, "date_to": False if prepaid else taken._last_day(start)})
+        self._end_with(plan_rows.filtered(lambda p: p.source != "plan"))
+
+    @api.model
+    def _end_with(self, plan_rows):
+        """Of prepaid lines: what has been bought often enough with the discount is over with it."""
+        if not plan_rows:
+            return
+        domain = [("subscription_id", "in", plan_rows.subscription_id.ids), ("date_to", "=", False), ("period_count", ">", 0)]
+        for taken in self.sudo().search(domain):
+            rows = taken._rows()
+            if rows and sum(Fraction(row.days, row.full_days) for row in rows) >= taken.period_count:
+                taken.date_to = rows[-1].date_end
 
     def _reduction_today(self, price):
         """:return: what it takes off a full period of ``price`` today"""

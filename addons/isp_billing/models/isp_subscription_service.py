@@ -232,8 +232,11 @@ class IspSubscriptionService(models.Model):
         :return: values of rows for the days of them on which the service runs and that it has no row for"""
         self.ensure_one()
         own = self._ledger().get(self.id, [])
-        covered = [(row.date_start, row.date_end) for row in own]
-        parts = [part for period in billed for part in pricing.uncovered(period, covered)]
+        covered, parts = [(row.date_start, row.date_end) for row in own], []
+        for period in billed:
+            parts += pricing.uncovered(period, covered)
+            # Bundles of data may overlap.
+            covered.append((period.start, period.end))
         return [vals for part in parts if (vals := self._prepare_part(part, run))]
 
     def _prepare_end(self, run=None):

@@ -10,6 +10,7 @@ from . import test_payment
 from . import test_preview
 from . import test_prepaid
 from . import test_reports
+from . import test_prepaid_prices
 from . import test_prices
 from . import test_promotions
 from . import test_services
