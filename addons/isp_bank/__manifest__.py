@@ -1,0 +1,25 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+{
+    "name": "ISP: banks and wallets",
+    "summary": "Incoming money recorded once, matched to customers, or kept in suspense with suggestions",
+    "version": "19.0.1.0.0",
+    "development_status": "Alpha",
+    "category": "Services/ISP",
+    "author": "Juba Net contributors",
+    "website": "https://github.com/jubanet/isp",
+    "license": "AGPL-3",
+    "depends": ["isp_billing", "account_statement_import_sheet_file"],
+    "data": [
+        "security/ir.model.access.csv",
+        "security/isp_bank_rules.xml",
+        "data/ir_cron_data.xml",
+        "data/mapping_data.xml",
+        "wizards/isp_incoming_manual_views.xml",
+        "wizards/isp_incoming_split_views.xml",
+        "wizards/isp_incoming_reason_views.xml",
+        "views/isp_incoming_views.xml",
+        "views/isp_incoming_import_views.xml",
+        "views/isp_operator_views.xml",
+        "views/menus.xml",
+    ],
+}
