@@ -239,6 +239,12 @@ class IspSubscriptionService(models.Model):
             covered.append((period.start, period.end))
         return [vals for part in parts if (vals := self._prepare_part(part, run))]
 
+    def _left_from(self, day):
+        """:return: what the days from ``day`` on of this product still cost, after what a pause or the end of the
+        line has given back"""
+        domain = [("subscription_id", "=", self.subscription_id.id), ("product_id", "=", self.product_id.id), ("date_end", ">=", day)]
+        return max(sum(row._unused_from(day) for row in self.env["isp.period"].sudo().search(domain)), 0)
+
     def _prepare_end(self, run=None):
         """:return: values of the row that credits the billed days after the last one; None when there is nothing to credit"""
         self.ensure_one()
@@ -247,15 +253,16 @@ class IspSubscriptionService(models.Model):
             return None
         after = self.date_to + timedelta(days=1)
         unused = rows.filtered(lambda row: row.date_end >= after)
-        credit = self.currency_id.round(sum(row._unused_from(after) for row in unused))
-        if not credit or self._is_settled():
+        credit = self.currency_id.round(min(sum(row._unused_from(after) for row in unused), self._left_from(after)))
+        if credit <= 0 or self._is_settled():
             return None
-        part = Period(after, max(unused.mapped("date_end")), unused[0].full_days)
+        first = unused[0]._engine_period().cut(after)[1]
+        part = Period(after, max(unused.mapped("date_end")), first.full_days, first.offset)
         env = self.with_context(lang=self.partner_id.lang).env
         label = env._("Credit: %(service)s", service=self._label(self.partner_id.lang))
         return self.subscription_id._prepare_period(
             part,
-            unused[0].price,
+            -unused[0].price,
             run=run,
             kind="adjustment",
             source=self._end_source(),

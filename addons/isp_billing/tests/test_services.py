@@ -125,6 +125,31 @@ class TestServices(PricingCommon):
         self._bill(date(2026, 11, 16))
         self.assertEqual(self._amounts(line, service._source())[1], ("2026-11-16", "2026-11-30", -10000))
 
+    def test_what_the_end_of_the_line_gave_back_is_not_given_back_again(self):
+        line = self._create_line()
+        service, twin = self._add(line), self._add(line)
+        self._bill(date(2026, 11, 1))
+        row = line.period_ids.filtered(lambda p: p.source == twin._source())
+        vals = {**row.copy_data()[0], "date_start": "2026-11-13", "offset_days": 12, "days": 18, "kind": "adjustment"}
+        for number in (1, 2):
+            self.env["isp.period"].sudo().create(
+                {**vals, "source": f"termination/7/credit/{number}", "price": -20000, "amount": -12000, "move_line_id": False}
+            )
+        line._set_state("terminated", "termination")
+        (service + twin).date_to = date(2026, 11, 12)
+        self._bill(date(2026, 11, 13))
+        self.assertFalse(line.period_ids.filtered(lambda p: p.source.endswith("/end")))
+
+    def test_two_of_a_kind_end_on_their_own_days(self):
+        line = self._create_line()
+        service, twin = self._add(line), self._add(line)
+        self._bill(date(2026, 11, 1))
+        service.date_to = date(2026, 11, 12)
+        self._bill(date(2026, 11, 12))
+        twin.date_to = date(2026, 11, 21)
+        self._bill(date(2026, 11, 21))
+        self.assertEqual(sorted(line.period_ids.filtered(lambda p: p.amount < 0).mapped("amount")), [-12000, -6000])
+
     def test_missed_months_and_arrears(self):
         line = self._create_line(plan_id=self._create_plan("B-ARR", billing_timing="arrears").id)
         service = self._add(line, date_from=date(2026, 11, 16))
