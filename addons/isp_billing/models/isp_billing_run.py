@@ -17,6 +17,8 @@ _logger = logging.getLogger(__name__)
 #: Nothing of an invoice made by a run needs a message of its own in the chatter.
 _QUIET = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True, "mail_notrack": True}
 _TRIES = 5
+#: Name space of the advisory locks on shares of the work.
+_LOCK = 1230196768
 #: So many workers can share a run without meeting; one alone does all shares.
 SHARES = 2
 #: Subscriptions or customers a step: what a power cut costs, and how long the numbers are held, against the speed.
@@ -361,8 +363,9 @@ class IspBillingRun(models.Model):
         return None
 
     def _try_lock_share(self, share):
-        """Until the end of the transaction nobody else works on this share of the run."""
-        rows = self.env.execute_query(SQL("SELECT pg_try_advisory_xact_lock(%s, %s)", self.id, share))
+        """Until the end of the transaction nobody else works on this share: neither of this run nor of another of the company."""
+        key = self.company_id.id * SHARES + share
+        rows = self.env.execute_query(SQL("SELECT pg_try_advisory_xact_lock(%s, %s)", _LOCK, key))
         return rows[0][0]
 
     def _last_id(self, phase, share):
