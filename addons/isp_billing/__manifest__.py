@@ -40,6 +40,8 @@
         "views/isp_dunning_run_views.xml",
         "views/isp_dunning_log_views.xml",
         "views/isp_holiday_views.xml",
+        "views/isp_instalment_views.xml",
+        "views/isp_adjustment_views.xml",
         "views/isp_subscription_views.xml",
         "views/isp_subscription_service_views.xml",
         "views/isp_promotion_views.xml",

@@ -1,8 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from . import account_move
+from . import account_move_adjustment
 from . import account_move_line
 from . import account_move_paper
 from . import account_payment
+from . import isp_adjustment
 from . import ir_actions_report
 from . import isp_account_entry
 from . import isp_billing_error
@@ -16,6 +18,8 @@ from . import isp_dunning_run_line
 from . import isp_dunning_step
 from . import isp_holiday
 from . import isp_import
+from . import isp_instalment
+from . import isp_instalment_line
 from . import isp_invoicing
 from . import isp_notice
 from . import isp_notice_template

@@ -665,6 +665,9 @@ class IspDunningRun(models.Model):
                    AND NOT EXISTS (SELECT 1 FROM isp_subscription_event e
                                     WHERE e.subscription_id = s.id AND e.state_from = 'suspended' AND e.state_to = 'active'
                                       AND e.reason = 'staff' AND e.date > %(put_back)s)
+                   AND NOT EXISTS (SELECT 1 FROM isp_instalment ia
+                                    WHERE ia.partner_id = late.partner_id AND ia.company_id = %(company)s
+                                      AND ia.state = 'broken' AND ia.closed_at > %(told_before)s)
                  ORDER BY late.partner_id, s.id, late.days DESC
                 """,
                 items=self._sql_items(),

@@ -371,8 +371,9 @@ class IspSubscription(models.Model):
             last = subscription._last_state_event()
             partner = subscription.partner_id.commercial_partner_id
             due = dues.get((partner.id, subscription.company_id.id))
-            owed = 0 if not due else due.balance if last.reason == "import" else due.overdue
-            tolerance = 0 if last.reason == "import" else partner._isp_tolerance(subscription.company_id)
+            all_of_it = last.reason == "import" and reason != "agreement"
+            owed = 0 if not due else due.balance if all_of_it else due.overdue
+            tolerance = 0 if all_of_it else partner._isp_tolerance(subscription.company_id)
             if last.reason in MONEY_REASONS and owed <= tolerance:
                 clear += subscription
         clear._set_state("active", reason)

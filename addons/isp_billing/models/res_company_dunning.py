@@ -2,6 +2,7 @@
 from datetime import timedelta
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from ..engine import calendar as engine
 
@@ -36,6 +37,15 @@ class ResCompany(models.Model):
     isp_warning_hours = fields.Integer(string="Hours of warning", default=24, help="Between the notice after the due date and the cut.")
     isp_put_back_days = fields.Integer(
         string="Days after staff put a line back", default=3, help="So long the computer leaves the line alone."
+    )
+    isp_instalment_limit = fields.Monetary(
+        string="Instalments without a billing manager", default=0, help="Agreements up to this amount customer service may put in force."
+    )
+    isp_adjustment_limit = fields.Monetary(
+        string="Adjustments without approval", default=50000, help="Above it, a billing manager who did not ask for it approves."
+    )
+    isp_writeoff_account_id = fields.Many2one(
+        "account.account", string="Bad debts", check_company=True, help="Empty: that of the chart of accounts, if it has one."
     )
     isp_cut_hold = fields.Boolean(string="Cuts wait for confirmation", copy=False, help="Dunning had not run for a while.")
 
@@ -105,3 +115,12 @@ class ResCompany(models.Model):
             for holiday in holidays
             for number in range((holiday.date_to - holiday.date_from).days + 1)
         }
+
+    def _isp_writeoff_account(self):
+        """:return: the account of debts that are given up
+        :raise UserError: there is none"""
+        self.ensure_one()
+        account = self.isp_writeoff_account_id or self.env.ref(f"account.{self.id}_ss_bad_debts", raise_if_not_found=False)
+        if not account:
+            raise UserError(self.env._("Choose the account of bad debts in the settings first."))
+        return account

@@ -76,7 +76,9 @@ class ResPartner(models.Model):
     def _isp_on_settled(self):
         """Money came in or a debt was cleared: look at the services of these customers."""
         customers = self.commercial_partner_id
-        if customers:
+        # A debt that is given up brings no service back.
+        if customers and not self.env.context.get("isp_writing_off"):
+            self.env["isp.instalment"].sudo()._on_money(customers)
             lines = self.env["isp.subscription"].sudo().search([("partner_id", "child_of", customers.ids)])
             lines._restore_if_clear()
             lines._renew_if_paid()

@@ -34,8 +34,33 @@ class ResPartner(models.Model):
         return {**action, "domain": [("partner_id", "=", self.commercial_partner_id.id)], "context": {}}
 
     def _isp_sql_not_held(self):
-        """:return: SQL that leaves out journal items ``l`` whose debt is not to be dunned now. Hook."""
-        return SQL()
+        """:return: SQL that leaves out journal items ``l`` whose debt is not to be dunned now: under an agreement that is kept. Hook."""
+        self.env["isp.instalment"].flush_model(["state", "move_ids"])
+        return SQL(
+            """AND NOT EXISTS (SELECT 1 FROM isp_instalment_move_rel held JOIN isp_instalment i ON i.id = held.instalment_id
+                                WHERE held.move_id = l.move_id AND i.state = 'active')"""
+        )
+
+    def action_isp_instalment(self):
+        """Propose an agreement over what is overdue."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Instalment agreement"),
+            "res_model": "isp.instalment",
+            "view_mode": "form",
+            "context": {"default_partner_id": self.commercial_partner_id.id},
+        }
+
+    def action_isp_adjust(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Adjustment"),
+            "res_model": "isp.adjustment",
+            "view_mode": "form",
+            "context": {"default_partner_id": self.commercial_partner_id.id},
+        }
 
     def _isp_tolerance(self, company):
         """:return: what these customers may owe ``company`` without anything happening: the least of their policies'"""
