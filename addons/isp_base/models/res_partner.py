@@ -11,8 +11,8 @@ from ..engine import account_no
 
 class ResPartner(models.Model):
     _inherit = "res.partner"
-    # Customers are found by account number and phone too.
-    _rec_names_search = [*BasePartner._rec_names_search, "isp_account_no", "phone"]
+    # Customers are found by account number, Arabic name and phone too.
+    _rec_names_search = [*BasePartner._rec_names_search, "isp_account_no", "isp_name_ar", "phone"]
 
     isp_account_no = fields.Char(string="Account number", copy=False, help="What the customer quotes when paying.")
     isp_name_ar = fields.Char(string="Name in Arabic")
@@ -56,6 +56,17 @@ class ResPartner(models.Model):
         counts = {partner.id: count for partner, count in groups}
         for partner in self:
             partner.isp_subscription_count = counts.get(partner.id, 0)
+
+    @api.depends("isp_name_ar")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        """Override of `base`: on Arabic screens a customer has its Arabic name."""
+        result = super()._compute_display_name()
+        if (self.env.lang or "").startswith("ar"):
+            for partner in self:
+                if partner.isp_name_ar and partner.name:
+                    partner.display_name = partner.display_name.replace(partner.name, partner.isp_name_ar, 1)
+        return result
 
     @api.constrains("isp_alt_phone")
     def _check_isp_alt_phone(self):

@@ -135,3 +135,17 @@ class TestSubscription(IspCommon):
         self.assertEqual(subscription.state, "suspended")
         self.assertEqual(subscription.event_ids.sorted("id")[-1].reason, "fraud")
         self.assertEqual(subscription.event_ids.sorted("id")[-1].user_id, user)
+
+
+@tagged("post_install", "-at_install")
+class TestArabicName(IspCommon):
+    def test_arabic_screens_show_the_arabic_name(self):
+        self.env["res.lang"]._activate_lang("ar_001")
+        self.partner.isp_name_ar = "أشول دينق"
+        line = self._create_subscription()
+        arabic = self.partner.with_context(lang="ar_001")
+        self.assertEqual((self.partner.display_name, arabic.display_name), ("Achol Deng", "أشول دينق"))
+        self.assertEqual(line.with_context(lang="ar_001").partner_id.display_name, "أشول دينق")
+        self.assertIn(self.partner.id, [found[0] for found in arabic.name_search("أشول")])
+        self.partner.isp_name_ar = False
+        self.assertEqual(arabic.display_name, "Achol Deng")

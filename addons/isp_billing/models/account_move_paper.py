@@ -7,6 +7,10 @@ class AccountMove(models.Model):
 
     _inherit = "account.move"
 
+    def _compute_invoice_partner_display_info(self):
+        """Override of `account`: stored for all, so in no language in particular (Arabic screens show Arabic names)."""
+        return super(AccountMove, self.with_context(lang=False))._compute_invoice_partner_display_info()
+
     def _isp_usd_rates(self):
         """:return: [(units of the company's currency for 1 USD, day of that rate)] by which prices of this document were made"""
         self.ensure_one()
