@@ -13,7 +13,7 @@ class L10nSsExciseReturnLine(models.Model):
     date_from = fields.Date(related="return_id.date_from", string="Month", store=True)
     company_id = fields.Many2one(related="return_id.company_id", store=True)
     currency_id = fields.Many2one(related="return_id.currency_id")
-    state_id = fields.Many2one("res.country.state", string="State", readonly=True, ondelete="restrict")
+    state_id = fields.Many2one("res.country.state", string="Place (State)", readonly=True, ondelete="restrict")
     state_name = fields.Char(related="state_id.name", store=True)
     place = fields.Char(string="Place", compute="_compute_place")
     tax_id = fields.Many2one("account.tax", readonly=True, ondelete="restrict")
