@@ -30,7 +30,7 @@ class IspNoticeTemplate(models.Model):
     placeholders = fields.Char(compute="_compute_placeholders", help="What may stand in braces in the texts of this kind.")
     preview = fields.Text(compute="_compute_preview")
     preview_length = fields.Integer(string="Characters", compute="_compute_preview")
-    preview_segments = fields.Integer(string="SMS", compute="_compute_preview", help="More than one SMS costs more, and may not arrive whole.")
+    preview_segments = fields.Integer(string="SMS needed", compute="_compute_preview", help="More than one SMS costs more, and may not arrive whole.")
 
     _one_text = models.UniqueIndex("(kind, COALESCE(company_id, 0)) WHERE active", "There is a text for this kind of notice already.")
 

@@ -53,7 +53,7 @@ class IspPromotion(models.Model):
     )
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
     currency_id = fields.Many2one(related="company_id.currency_id")
-    taken_ids = fields.One2many("isp.subscription.promotion", "promotion_id", readonly=True)
+    taken_ids = fields.One2many("isp.subscription.promotion", "promotion_id", string="Taken by", readonly=True)
 
     _code_unique = models.UniqueIndex("(company_id, code) WHERE code IS NOT NULL", "This voucher belongs to another promotion.")
     _dates_in_order = models.Constraint(

@@ -9,7 +9,7 @@ class IspCashPaymentService(models.TransientModel):
     _description = "Line of the customer"
 
     wizard_id = fields.Many2one("isp.cash.payment", required=True, ondelete="cascade")
-    line_id = fields.Integer(required=True, help="The subscription; looked up among the customer's own.")
+    line_id = fields.Integer(string="Subscription", required=True, help="The subscription; looked up among the customer's own.")
     chosen = fields.Boolean(string="Renew")
     name = fields.Char(compute="_compute_line", compute_sudo=True, string="Line")
     plan = fields.Char(compute="_compute_line", compute_sudo=True)
