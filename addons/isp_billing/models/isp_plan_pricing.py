@@ -23,7 +23,7 @@ class IspPlan(models.Model):
     )
     price_ids = fields.One2many("isp.plan.price", "plan_id", string="Price schedule")
     has_schedule = fields.Boolean(compute="_compute_has_schedule")
-    setup_fee = fields.Monetary(tracking=True, help="Charged once to a new line, without taxes.")
+    setup_fee = fields.Monetary(string="Set-up fee", tracking=True, help="Charged once to a new line, without taxes.")
     deposit = fields.Monetary(tracking=True, help="Taken once from a new line and given back at its end; no taxes.")
 
     _fees_not_negative = models.Constraint(

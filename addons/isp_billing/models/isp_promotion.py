@@ -48,7 +48,7 @@ class IspPromotion(models.Model):
     approval_date = fields.Date(string="Approved on", copy=False, tracking=True)
     usable_from = fields.Date(compute="_compute_usable_from", help="The first day on which it may be taken.")
     state = fields.Selection(
-        [("unapproved", "Not approved"), ("planned", "Planned"), ("open", "Open"), ("used_up", "Used up"), ("over", "Over")],
+        [("unapproved", "Not approved"), ("planned", "Planned"), ("open", "Available"), ("used_up", "Used up"), ("over", "Over")],
         compute="_compute_state",
     )
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)

@@ -30,6 +30,7 @@ class IspSubscription(models.Model):
     )
     price_fixed_reason = fields.Char(string="Agreed why", copy=False, tracking=True)
     setup_fee = fields.Monetary(
+        string="Set-up fee",
         compute="_compute_fees",
         store=True,
         readonly=False,

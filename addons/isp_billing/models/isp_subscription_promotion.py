@@ -34,7 +34,7 @@ class IspSubscriptionPromotion(models.Model):
     taken_on = fields.Date(required=True, readonly=True)
     date_from = fields.Date(string="From", readonly=True, help="Empty until the first period with it is rated.")
     date_to = fields.Date(string="Until", readonly=True, help="Last day; empty: not known yet, or no end.")
-    state = fields.Selection([("waiting", "Waiting"), ("running", "Running"), ("over", "Over")], compute="_compute_state")
+    state = fields.Selection([("waiting", "Waiting"), ("running", "In force"), ("over", "Over")], compute="_compute_state")
     used_periods = fields.Integer(compute="_compute_used", help="Rows of the ledger that have it.")
     amount_given = fields.Monetary(compute="_compute_used", help="What the customer has saved so far, without taxes.")
     company_id = fields.Many2one(related="subscription_id.company_id", store=True, precompute=True, index=True)

@@ -40,7 +40,7 @@ class IspSubscriptionService(models.Model):
     date_from = fields.Date(string="From", required=True, default=lambda self: self.env.company._isp_today())
     date_to = fields.Date(string="To", help="Last day of the service; empty: no end.")
     state = fields.Selection(
-        [("planned", "Planned"), ("running", "Running"), ("ended", "Ended")], compute="_compute_state", search="_search_state"
+        [("planned", "Planned"), ("running", "In force"), ("ended", "Ended")], compute="_compute_state", search="_search_state"
     )
     is_billed = fields.Boolean(compute="_compute_is_billed")
     partner_id = fields.Many2one(related="subscription_id.partner_id", string="Customer")
