@@ -15,7 +15,7 @@ class IspCashPaymentLine(models.TransientModel):
     chosen = fields.Boolean(string="Pay")
     name = fields.Char(compute="_compute_item", string="Invoice")
     date_maturity = fields.Date(compute="_compute_item", string="Due")
-    residual = fields.Monetary(compute="_compute_item", string="Open")
+    residual = fields.Monetary(compute="_compute_item", string="Still to pay")
     overdue = fields.Boolean(compute="_compute_item")
 
     @api.depends("item_id", "wizard_id.partner_id")
