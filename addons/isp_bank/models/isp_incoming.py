@@ -373,7 +373,10 @@ class IspIncoming(models.Model):
         if not self.ids:
             return
         self.env.flush_all()
-        self.env.cr.execute(SQL("UPDATE isp_incoming SET touched_at = now() AT TIME ZONE 'UTC' WHERE id IN %s", tuple(sorted(self.ids))))
+        self.env.cr.execute(
+            SQL("UPDATE isp_incoming SET touched_at = now() AT TIME ZONE 'UTC' WHERE id IN %s", tuple(sorted(self.ids))),
+            log_exceptions=False,  # whoever comes second is tried again
+        )
         self.invalidate_recordset()
 
     def _book(self, shares, key):

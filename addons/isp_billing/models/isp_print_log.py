@@ -31,12 +31,14 @@ class IspPrintLog(models.Model):
         if not payments:
             return {}
         payments.flush_recordset()
-        rows = self.env.execute_query(
+        self.env.cr.execute(
             SQL(
                 "UPDATE account_payment SET isp_print_count = COALESCE(isp_print_count, 0) + 1 WHERE id = ANY(%s) RETURNING id, isp_print_count",
                 payments.ids,
-            )
+            ),
+            log_exceptions=False,  # whoever comes second is tried again
         )
+        rows = self.env.cr.fetchall()
         payments.invalidate_recordset(["isp_print_count"])
         entries = self.sudo().create([{"payment_id": payment, "copy_no": count - 1} for payment, count in sorted(rows)])
         return {entry.payment_id.id: entry for entry in entries}

@@ -207,7 +207,8 @@ class IspCashShift(models.Model):
             return
         self.flush_recordset()
         self.env.cr.execute(
-            SQL("UPDATE isp_cash_shift SET touched_at = now() AT TIME ZONE 'UTC' WHERE id IN %s", tuple(sorted(self.ids)))
+            SQL("UPDATE isp_cash_shift SET touched_at = now() AT TIME ZONE 'UTC' WHERE id IN %s", tuple(sorted(self.ids))),
+            log_exceptions=False,  # whoever comes second is tried again
         )
         self.invalidate_recordset()
 
