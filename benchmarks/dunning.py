@@ -57,8 +57,9 @@ def install_peer(instance):
 
 
 def measure(instance, options, has_peer):
-    import odoo.tools
     from freezegun import freeze_time
+
+    import odoo.tools
     from odoo.api import Environment
     from odoo.modules.registry import Registry
 
@@ -70,7 +71,7 @@ def measure(instance, options, has_peer):
         step(f"Making {options.subscriptions} subscriptions with an open invoice each")
         make(env, company, options.subscriptions, options.act)
         # The clock stands still for what is decided; seconds are counted on the real one.
-        with freeze_time(NOW, ignore=["time", "psycopg2"]):
+        with freeze_time(NOW):
             seconds, run = ours(env, company)
             again, _run = ours(env, company)
         figures = {"ours": seconds, "again": again, "notices": run.notices, "suspended": run.suspended}
@@ -185,10 +186,15 @@ def ids(env, table, after, condition):
     return env.cr.fetchone()
 
 
+def clock():
+    """Seconds by the machine's clock, also while Python's stands still."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 def ours(env, company):
-    started = time.perf_counter()
+    started = clock()
     run = env["isp.dunning.run"]._run_company(company, commit=True)
-    return time.perf_counter() - started, run
+    return clock() - started, run
 
 
 def peer(env, company, size):
@@ -211,11 +217,11 @@ def peer(env, company, size):
     day = TODAY + timedelta(days=60)
     run = env["credit.control.run"].create({"date": day, "policy_ids": [(6, 0, policy.ids)], "company_id": company.id})
     env.cr.commit()
-    started = time.perf_counter()
+    started = clock()
     run.generate_credit_lines()
     env.flush_all()
     env.cr.commit()
-    seconds = time.perf_counter() - started
+    seconds = clock() - started
     return seconds, env["credit.control.line"].search_count([("run_id", "=", run.id)])
 
 

@@ -47,7 +47,7 @@ class IspDunningStep(models.Model):
     def _compute_display_name(self):
         labels = dict(self._fields["action"]._description_selection(self.env))
         for step in self:
-            step.display_name = self.env._("%(action)s, %(days)+d days", action=labels.get(step.action, ""), days=step.days or 0)
+            step.display_name = self.env._("%(action)s, day %(days)s", action=labels.get(step.action, ""), days=step.days or 0)
 
     @api.constrains("action", "days", "product_id")
     def _check_sense(self):
