@@ -37,16 +37,16 @@ PLACEHOLDERS = {
     "suspended": ("amount", "date"),
     "restored": ("plan",),
     "receipt": ("amount", "number", "date", "balance"),
-    "renewed": ("plan", "amount", "date"),
-    "missing": ("plan", "amount", "missing"),
-    "expiring": ("plan", "amount", "date"),
+    "renewed": ("plan", "amount", "date", "until"),
+    "missing": ("plan", "amount", "paid", "missing"),
+    "expiring": ("plan", "amount", "date", "until"),
     "price_change": ("plan", "price", "old_price", "date"),
     "plan_change": ("plan", "old_plan", "amount", "date"),
     "instalment": ("amount", "date"),
     "instalment_broken": ("amount", "date"),
 }
 #: Parameters that are amounts in the company's currency.
-MONEY = {"amount", "missing", "balance", "price", "old_price", "fee"}
+MONEY = {"amount", "missing", "paid", "balance", "price", "old_price", "fee"}
 #: Answers to money that has just come in: they do not wait for the morning.
 IMMEDIATE = {"receipt", "restored"}
 #: Untrue once the customer owes nothing any more.
@@ -180,7 +180,9 @@ class IspNotice(models.Model):
             if name in MONEY and isinstance(value, (int, float)) and not isinstance(value, bool):
                 values[name] = self._money(value, company, lang)
             elif isinstance(stamp, datetime):
-                values[name] = engine.moment(pytz.utc.localize(stamp).astimezone(zone), lang)
+                # With seconds as the database writes moments, in UTC; without: somebody's local text.
+                local = pytz.utc.localize(stamp).astimezone(zone) if len(value) > 16 else stamp
+                values[name] = engine.moment(local, lang)
             elif stamp:
                 values[name] = engine.day(stamp, lang)
             else:

@@ -7,8 +7,8 @@ from .isp_notice import KINDS, PLACEHOLDERS
 
 #: What the preview shows for each placeholder.
 _SAMPLE = {
-    "amount": 216000, "missing": 16000, "balance": 0, "price": 200000, "old_price": 180000, "fee": 5000,
-    "date": "2026-11-11", "until": "2026-12-01", "number": "PCSH/2026/00042", "plan": "Home 2M", "old_plan": "Home 1M",
+    "amount": 216000, "missing": 16000, "paid": 200000, "balance": 0, "price": 200000, "old_price": 180000, "fee": 5000,
+    "date": "2026-11-11", "until": "2026-12-01 14:30", "number": "PCSH/2026/00042", "plan": "Home 2M", "old_plan": "Home 1M",
     "days": 5, "name": "Achol Deng", "account": "100042", "company": "Juba Net",
 }  # fmt: skip
 

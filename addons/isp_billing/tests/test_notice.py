@@ -54,6 +54,16 @@ class TestNotice(BillingCommon):
         self.assertEqual(self._sms(told + more).mapped("number"), ["+211921234568", "+211921234567"])
 
     @freeze_time(NOON)
+    def test_what_came_in_and_what_is_missing(self):
+        text = self.env.ref("isp_billing.notice_template_missing")
+        text.sms_body = "We received {paid}. Pay {missing} more to renew {plan}."
+        told = self.partner._isp_notify("missing", "missing/1", plan="Home", amount=216000, paid=200000, missing=16000)
+        self._send()
+        self.assertIn("received 200,000 SSP. Pay 16,000 SSP more", told.body)
+        values = told._readable({"until": "2026-11-20 14:05", "date": "2026-11-20 14:05:00"}, self.company, "en_US")
+        self.assertEqual((values["until"], values["date"]), ("20 Nov 2026 14:05", "20 Nov 2026 16:05"))
+
+    @freeze_time(NOON)
     def test_told_once(self):
         first = self.partner._isp_notify("restored", "restored/1")
         self.assertTrue(first)
