@@ -25,6 +25,7 @@ from . import isp_notice
 from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
+from . import isp_plan_change
 from . import isp_plan_price
 from . import isp_plan_pricing
 from . import isp_print_log
@@ -38,6 +39,7 @@ from . import isp_subscription_prepaid
 from . import isp_subscription_pricing
 from . import isp_subscription_promotion
 from . import isp_subscription_service
+from . import isp_subscription_change
 from . import l10n_ss_certificate
 from . import l10n_ss_withholding
 from . import mail_mail

@@ -16,6 +16,12 @@ class IspPlan(models.Model):
         "Anchor day: first the days to it, then whole months. Data: the data included, to be used within the period.",
     )
 
+    change_fee = fields.Monetary(
+        string="Fee for leaving it", tracking=True, help="Charged when a line changes from this plan to another; without taxes."
+    )
+
+    _policy_not_negative = models.Constraint("CHECK(COALESCE(change_fee, 0) >= 0)", "A fee cannot be below zero.")
+
     @api.constrains("billing_mode", "period_unit")
     def _check_postpaid_period(self):
         for plan in self:

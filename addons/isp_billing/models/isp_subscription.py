@@ -8,6 +8,7 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from ..engine import periods as engine
+from ..engine.prepaid import midnight
 
 _logger = logging.getLogger(__name__)
 
@@ -101,11 +102,24 @@ class IspSubscription(models.Model):
     # === CRUD ===
 
     def write(self, vals):
-        """A line that changes from prepaid to postpaid is billed from that day on, not from its start."""
-        prepaid = self.filtered(lambda s: s.billing_mode == "prepaid") if "plan_id" in vals else self.browse()
+        """A line that becomes postpaid is billed from that day on, not from its start; one that becomes prepaid stays open
+        to the end of a period, for nobody knows yet what it was paid for. ``_change_plan`` says it better: it gives both."""
+        modes = {line: line.billing_mode for line in self} if "plan_id" in vals else {}
         result = super().write(vals)
-        prepaid.filtered(lambda s: s.billing_mode == "postpaid" and s.state == "active").sudo()._start_billing()
+        if not {"billing_from", "valid_until"} & vals.keys():
+            for line in self.filtered(lambda s: modes and s.billing_mode != modes[s]):
+                line.sudo()._change_mode()
         return result
+
+    def _change_mode(self):
+        self.ensure_one()
+        if self.billing_mode == "postpaid":
+            self.valid_until = False
+            if self.state == "active":
+                self._start_billing()
+        elif self.state in ("active", "suspended") and not self.valid_until:
+            day = self._first_period_end(self.company_id._isp_today())
+            self.valid_until = midnight(day, self.company_id._isp_zoneinfo())
 
     # === Actions ===
 

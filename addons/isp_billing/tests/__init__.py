@@ -9,12 +9,13 @@ from . import test_lists
 from . import test_notice
 from . import test_papers
 from . import test_payment
+from . import test_plan_change
 from . import test_prepaid
-from . import test_preview
-from . import test_reports
 from . import test_prepaid_prices
+from . import test_preview
 from . import test_prices
 from . import test_promotions
+from . import test_reports
 from . import test_services
 from . import test_statement
 from . import test_suspension

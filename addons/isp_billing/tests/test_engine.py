@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from odoo.tests import BaseCase
 
 from ..engine import periods as engine
-from ..engine import prepaid, pricing
+from ..engine import prepaid, pricing, settle
 
 days = st.dates(date(2020, 1, 1), date(2032, 12, 31))
 grids = st.fixed_dictionaries(
@@ -25,7 +25,7 @@ grids = st.fixed_dictionaries(
 
 class TestEngine(BaseCase):
     def test_doctests(self):
-        for module, least in ((engine, 12), (prepaid, 12), (pricing, 10)):
+        for module, least in ((engine, 12), (prepaid, 12), (pricing, 10), (settle, 10)):
             result = doctest.testmod(module)
             self.assertGreater(result.attempted, least)
             self.assertEqual(result.failed, 0)
