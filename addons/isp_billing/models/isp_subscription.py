@@ -149,9 +149,16 @@ class IspSubscription(models.Model):
 
     def _on_state_changed(self, events):
         result = super()._on_state_changed(events)
-        for event in events.filtered(lambda e: e.state_to == "active" and e.reason != "import"):
-            event.subscription_id.sudo()._start_billing()
+        for event in events.filtered(lambda e: e.reason != "import"):
+            line = event.subscription_id.sudo()
+            if line._bills_in(event.state_to) and not line._bills_in(event.state_from):
+                line._start_billing()
         return result
+
+    def _bills_in(self, state):
+        """Hook: whether periods are billed while the line is in ``state``."""
+        self.ensure_one()
+        return state == "active"
 
     def _start_billing(self):
         """Charge from today on, or from the day after what is already billed.
@@ -172,7 +179,7 @@ class IspSubscription(models.Model):
 
     def _is_billable(self):
         self.ensure_one()
-        return self.state == "active" and self.billing_mode == "postpaid" and bool(self.billing_from)
+        return self._bills_in(self.state) and self.billing_mode == "postpaid" and bool(self.billing_from)
 
     def _prepare_grid(self):
         """:return: the arguments of engine.periods that describe this subscription's calendar"""

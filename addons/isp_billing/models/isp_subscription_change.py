@@ -164,14 +164,14 @@ class IspSubscription(models.Model):
         words = ((row, row["source"].split("/")) for row in rows)
         return [row for row, word in words if word[0] in ("plan", "service", "promotion") and word[-1] != "end"]
 
-    def _prepare_late_rows(self, today):
-        """Rows of the old plan that should stand in the ledger: what a run has missed; in arrears the days used."""
+    def _prepare_late_rows(self, day):
+        """Rows that should stand in the ledger by ``day``: what a run has missed; in arrears the days used before it."""
         if self.billing_mode != "postpaid" or not self._is_billable():
             return []
         billed = self._last_billed_days().get(self.id)
         arrears = self.plan_id.billing_timing == "arrears"
-        rows = self._prepare_charges(today if arrears else today - engine.ONE_DAY, billed)
-        return rows + (self._prepare_used_part(rows, billed, today) if arrears else [])
+        rows = self._prepare_charges(day if arrears else day - engine.ONE_DAY, billed)
+        return rows + (self._prepare_used_part(rows, billed, day) if arrears else [])
 
     def _prepare_used_part(self, rows, billed, day):
         """:return: rows for the days before ``day`` of a period in arrears that has begun and is not billed"""
@@ -221,7 +221,7 @@ class IspSubscription(models.Model):
                     kind="adjustment",
                     source=f"{source}/{number}",
                     plan_id=plan_id,
-                    product_id=product_id,
+                    product_id=product_id or False,
                     amount=charge.amount,
                     note=self._row_note(label % {"what": name}, charge.period),
                 )

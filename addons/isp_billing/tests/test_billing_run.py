@@ -71,8 +71,9 @@ class TestBillingRun(BillingCommon):
             "later": self._create_line(billing_from=date(2026, 12, 1)),
             "never": self._create_line(billing_from=date(2026, 11, 1)),
         }
-        lines["suspended"]._set_state("suspended", "staff")
-        lines["terminated"]._set_state("terminated", "termination")
+        with freeze_time("2026-10-31 12:00:00"):
+            lines["suspended"]._set_state("suspended", "staff")
+            lines["terminated"]._set_state("terminated", "termination")
         lines["never"].billing_from = False
         self._bill(date(2026, 11, 30))
         for who, line in lines.items():

@@ -32,7 +32,7 @@ class PlanChangeCommon(PrepaidCommon):
         before = line.balance
         wizard = form.save()
         wizard.action_confirm()
-        change = line.plan_change_ids[:1]
+        change = line.plan_change_ids.sorted("id")[-1]
         line.invalidate_recordset(["balance"])
         self.assertEqual((change.credit, change.charge, change.fee, change.tax, change.total), shown)
         if when == "now":

@@ -29,7 +29,7 @@ class IspPlanChangeWizard(models.TransientModel):
     fee = fields.Monetary(compute="_compute_effect")
     tax = fields.Monetary(compute="_compute_effect", string="Taxes")
     total = fields.Monetary(
-        compute="_compute_effect", store=True, readonly=False, precompute=True, help="With taxes; below zero: credit for the customer."
+        compute="_compute_total", store=True, readonly=False, precompute=True, help="With taxes; below zero: credit for the customer."
     )
     credit_held = fields.Monetary(compute="_compute_effect", string="Credit of the customer")
     next_total = fields.Monetary(compute="_compute_effect", string="Price of a period from then on", help="With taxes.")
@@ -39,30 +39,37 @@ class IspPlanChangeWizard(models.TransientModel):
     @api.depends("subscription_id", "plan_id", "when")
     def _compute_effect(self):
         for wizard in self:
-            effect = wizard._effect()
+            effect, wizard.problem = wizard._effect_or_problem()
             rows = [*effect.late, *effect.credits, *effect.charges, *effect.fees] if effect else []
             wizard.date = effect and effect.date
             wizard.credit = sum(row["amount"] for row in effect.credits) if effect else 0
             wizard.charge = sum(row["amount"] for row in [*effect.late, *effect.charges]) if effect else 0
             wizard.fee = sum(row["amount"] for row in effect.fees) if effect else 0
             wizard.tax = effect.quote.tax if effect else 0
-            wizard.total = effect.quote.total if effect else 0
             wizard.next_total = effect.next_quote.total if effect else 0
             wizard.credit_held = wizard.subscription_id.sudo()._credit() if wizard.subscription_id else 0
             wizard.detail = "\n".join(wizard._row_text(row) for row in rows)
 
+    @api.depends("subscription_id", "plan_id", "when")
+    def _compute_total(self):
+        """Kept as it was shown, so that another amount at the moment of confirming is noticed."""
+        for wizard in self:
+            effect = wizard._effect()
+            wizard.total = effect.quote.total if effect else 0
+
     def _effect(self):
-        """:return: what the change does, None (and why in ``problem``) when it cannot be done"""
-        self.problem = False
+        """:return: what the change does, None when it cannot be done"""
+        return self._effect_or_problem()[0]
+
+    def _effect_or_problem(self):
         if not self.subscription_id or not self.plan_id:
-            return None
+            return None, False
         line = self.subscription_id._origin or self.subscription_id
         line.check_access("write")
         try:
-            return line.sudo()._prepare_plan_change(self.plan_id._origin or self.plan_id, self.when)
+            return line.sudo()._prepare_plan_change(self.plan_id._origin or self.plan_id, self.when), False
         except UserError as error:
-            self.problem = error.args[0]
-            return None
+            return None, error.args[0]
 
     def _row_text(self, row):
         plan = self.env["isp.plan"].browse(row["plan_id"])
