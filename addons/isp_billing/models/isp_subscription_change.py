@@ -107,7 +107,7 @@ class IspSubscription(models.Model):
         if when == "renewal":
             return self._prepare_change_later(plan)
         today = self.company_id._isp_today()
-        late = self._prepare_late_rows(today)
+        late = self._prepare_late_rows(today, today)
         credits, until = self._prepare_change_credits(late, today, source)
         charges, vals, term = self._prepare_change_charges(plan, today, until, source)
         fees = self._prepare_change_fee(plan, today, source)
@@ -164,17 +164,17 @@ class IspSubscription(models.Model):
         words = ((row, row["source"].split("/")) for row in rows)
         return [row for row, word in words if word[0] in ("plan", "service", "promotion") and word[-1] != "end"]
 
-    def _prepare_late_rows(self, day):
-        """Rows that should stand in the ledger by ``day``: what a run has missed; in arrears the days used before it."""
+    def _prepare_late_rows(self, today, end):
+        """Rows that should stand in the ledger: what a run has missed up to yesterday, and all days used before ``end``."""
         if self.billing_mode != "postpaid" or not self._is_billable():
             return []
         billed = self._last_billed_days().get(self.id)
         arrears = self.plan_id.billing_timing == "arrears"
-        rows = self._prepare_charges(day if arrears else day - engine.ONE_DAY, billed)
-        return rows + (self._prepare_used_part(rows, billed, day) if arrears else [])
+        rows = self._prepare_charges(end if arrears else today - engine.ONE_DAY, billed)
+        return rows + self._prepare_used_part(rows, billed, end)
 
     def _prepare_used_part(self, rows, billed, day):
-        """:return: rows for the days before ``day`` of a period in arrears that has begun and is not billed"""
+        """:return: rows for the days before ``day`` of a period that has begun and is not billed"""
         last = max([row["date_end"] for row in rows if row["source"] == "plan"] + ([billed] if billed else []), default=None)
         for period in engine.grid(self.billing_from, self.plan_id.period_unit, self.plan_id.period_count, self.anchor_day):
             if period.start >= day:

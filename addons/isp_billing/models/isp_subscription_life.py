@@ -50,8 +50,7 @@ class IspSubscription(models.Model):
         """Write what is used and not billed into the ledger; the day of the change is used. Again: nothing."""
         if self.billing_mode == "postpaid" and self._is_billable():
             today = self.company_id._isp_today()
-            arrears = self.plan_id.billing_timing == "arrears"
-            self.env["isp.period"].create(self._prepare_late_rows(today + engine.ONE_DAY if arrears else today))
+            self.env["isp.period"].create(self._prepare_late_rows(today, today + engine.ONE_DAY))
 
     def _on_state_changed(self, events):
         for event in events:
@@ -96,18 +95,18 @@ class IspSubscription(models.Model):
         if self.billing_mode == "prepaid":
             self._resume_prepaid(event, today)
             return
-        rows = self._plan_rows(today).filtered(lambda row: row.source.split("/")[0] in ("pause", "termination"))
+        rows = self._plan_rows(today).filtered(lambda row: row.source.split("/")[0] == "pause")
         rows += self._settled_rows(today)
         left = settle.reverse(settle.rests([self._charge(row) for row in rows], today, self.currency_id.rounding))
         label = self._customer_env()._("Back in service: %(what)s", what="%(what)s")
         self.env["isp.period"].create(self._prepare_settlement(left, f"pause/{event.id}/back", label, today))
 
     def _settled_rows(self, day):
-        """:return: credits of an end of contract that reach to ``day``"""
+        """:return: what an end of contract gave back or charged as notice for ``day`` and later"""
         rows = self.env["isp.period"].sudo().search(
-            [("subscription_id", "=", self.id), ("date_end", ">=", day), ("source", "=like", "termination/%/credit/%")]
+            [("subscription_id", "=", self.id), ("date_end", ">=", day), ("source", "=like", "termination/%")]
         )
-        return rows
+        return rows.filtered(lambda row: not row.source.endswith("/fee"))
 
     def _seconds_left(self):
         """:return: what is left of prepaid time; by days without the present day, which is used"""

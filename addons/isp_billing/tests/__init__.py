@@ -6,6 +6,7 @@ from . import test_import
 from . import test_instalment
 from . import test_invoice_shape
 from . import test_life
+from . import test_life_properties
 from . import test_lists
 from . import test_notice
 from . import test_papers

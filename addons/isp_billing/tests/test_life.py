@@ -28,6 +28,10 @@ class TestLife(PlanChangeCommon):
     def _amounts(self, line):
         return [row[3] for row in self._rows(line)]
 
+    def _balance(self, line):
+        line.invalidate_recordset(["balance"])
+        return line.balance
+
     # === Suspension ===
 
     def test_suspension_that_goes_on_billing(self):
@@ -60,7 +64,7 @@ class TestLife(PlanChangeCommon):
         line = self._line_of(pause_billing="credit")
         self._at("2026-11-10", line, "paused")
         self.assertEqual(self._rows(line)[-1], ("pause", "2026-11-11", "2026-11-30", -120000))
-        self.assertEqual(line.balance, 216000 - 144000)
+        self.assertEqual(self._balance(line), 216000 - 144000)
         self._at("2026-11-21", line, "active")
         self.assertEqual(self._rows(line)[-1], ("pause", "2026-11-21", "2026-11-30", 60000))
         self._at("2026-11-25", line, "paused")
@@ -68,7 +72,7 @@ class TestLife(PlanChangeCommon):
         self.assertEqual(sum(self._amounts(line)), 120000)
         self._bill(date(2026, 12, 1))
         self.assertEqual(sum(self._amounts(line)), 300000)
-        self.assertEqual(line.balance, 360000)
+        self.assertEqual(self._balance(line), 360000)
 
     def test_long_pause(self):
         line = self._line_of(pause_billing="credit")
@@ -123,7 +127,7 @@ class TestLife(PlanChangeCommon):
             self._change(line, self.big, "renewal")
         self._at("2026-11-10", line, "terminated", "termination")
         self.assertEqual(self._rows(line)[-1], ("termination", "2026-11-11", "2026-11-30", -120000))
-        self.assertEqual(line.balance, -144000)
+        self.assertEqual(self._balance(line), -144000)
         self.assertFalse(line.plan_change_ids)
         self.assertTrue(all(line.period_ids.mapped("move_line_id")))
 
@@ -167,6 +171,14 @@ class TestLife(PlanChangeCommon):
         self._at("2026-12-16", line, "terminated", "termination")
         self.assertEqual(self._amounts(line)[-1], -87097)
 
+    def test_return_within_the_notice(self):
+        line = self._line_of(notice_days=40)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._rows(line)[-1], ("termination", "2026-12-01", "2026-12-20", 116129))
+        self._at("2026-11-21", line, "active", "customer")
+        self._bill(date(2026, 12, 1))
+        self.assertEqual(sum(self._amounts(line)), 360000)
+
     def test_end_without_settlement(self):
         line = self._line_of(termination_settlement="none")
         self._at("2026-11-10", line, "terminated", "termination")
@@ -183,20 +195,20 @@ class TestLife(PlanChangeCommon):
             )
             line._set_state("active", "activation")
             self._bill(date(2026, 11, 1))
-        self.assertEqual(line.balance, 266000)
+        self.assertEqual(self._balance(line), 266000)
         self._pay(line.partner_id, 266000)
         self._at("2026-11-20", line, "terminated", "termination")
-        self.assertEqual(line.balance, -50000)
+        self.assertEqual(self._balance(line), -50000)
         self._at("2026-11-21", line, "active", "customer")
         self._at("2026-11-22", line, "terminated", "termination")
-        self.assertEqual(line.balance, -50000)
+        self.assertEqual(self._balance(line), -50000)
 
     def test_end_of_prepaid_gives_the_rest_back_and_stops_renewals(self):
         with freeze_time("2026-11-01 08:00:00"):
             line = self._create_prepaid(self.days)
             self._pay(line.partner_id, 2 * 216000, subscription_id=line.id)
         self._at("2026-11-16", line, "terminated", "termination")
-        self.assertEqual(line.balance, -(108000 + 216000))
+        self.assertEqual(self._balance(line), -(108000 + 216000))
         with freeze_time("2026-12-01 08:00:00"):
             self.env["isp.subscription"]._renew_from_credit(self.company)
             self._pay(line.partner_id, 216000)
@@ -212,13 +224,13 @@ class TestLife(PlanChangeCommon):
         self.assertEqual(form.amount, 144000)
         form.journal_id = self.cash
         form.amount = 144001
-        with self.assertRaises(UserError):
-            form.save()._pay_out()
-        form.amount = 100000
         wizard = form.save()
+        with self.assertRaises(UserError):
+            wizard._pay_out()
+        wizard.amount = 100000
         payment = wizard._pay_out()
         self.assertEqual(wizard._pay_out(), payment)
-        self.assertEqual((payment.payment_type, line.balance), ("outbound", -44000))
+        self.assertEqual((payment.payment_type, self._balance(line)), ("outbound", -44000))
         with self.assertRaises(UserError):
             self.env["isp.refund"].create({"partner_id": line.partner_id.id, "amount": 50000, "journal_id": self.cash.id})._pay_out()
 
