@@ -338,7 +338,7 @@ class IspSubscription(models.Model):
         )
 
     def _renew_candidate(self):
-        renewed = self._try_renewal(on_debt=self.protected) is not False
+        renewed = self._try_renewal(on_debt=self._is_protected()) is not False
         if not renewed:
             self.renew_checked_at = fields.Datetime.now()
         return renewed
@@ -353,12 +353,13 @@ class IspSubscription(models.Model):
                 SELECT s.id
                   FROM isp_subscription s
                   JOIN res_partner p ON p.id = s.partner_id
+                  JOIN res_partner c ON c.id = p.commercial_partner_id
                  WHERE s.company_id = %(company)s AND s.billing_mode = 'prepaid' AND s.auto_renew
                    AND s.state IN ('active', 'suspended')
                    AND (s.valid_until IS NULL OR s.valid_until <= %(ahead)s %(over)s)
                    AND (s.renew_checked_at IS NULL OR s.renew_checked_at < %(again)s
                         OR s.renew_checked_at < s.valid_until - %(window)s)
-                   AND (s.protected OR (SELECT SUM(l.amount_residual)
+                   AND (s.protected OR c.isp_protected OR (SELECT SUM(l.amount_residual)
                                           FROM account_move_line l
                                           JOIN account_account a ON a.id = l.account_id
                                          WHERE l.partner_id = p.commercial_partner_id AND l.company_id = s.company_id
