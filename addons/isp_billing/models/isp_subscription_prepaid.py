@@ -425,7 +425,16 @@ class IspSubscription(models.Model):
                 if self._with_retries(line, work, commit):
                     done += line
                 taken.append(line.id)
+                if commit and not self._commit_line():
+                    return done
         return done
+
+    @api.model
+    def _commit_line(self):
+        """:return: whether the scheduler gives time for another line; what is left is taken up the next time"""
+        left = self.env["ir.cron"]._commit_progress(1)
+        self.env.invalidate_all()
+        return left > 0
 
     @api.model
     def _with_retries(self, line, work, commit):
@@ -440,26 +449,29 @@ class IspSubscription(models.Model):
                 self.env.cr.rollback()
                 self.env.invalidate_all()
                 _logger.info("%s: prepaid work met another transaction, try %s of %s", line.id, number, TRIES)
-        if commit:
-            self.env["ir.cron"]._commit_progress(1)
-            self.env.invalidate_all()
         return result
 
     @api.model
     def _cron_expiring(self):
         """Tell customers whose prepaid time ends soon, once an expiry; plans by the hour are too short for it."""
         for company in self.env["res.company"].search([("isp_expiring_days", ">", 0)]):
-            self.with_company(company)._tell_expiring(company)
+            self.with_company(company)._tell_expiring(company, commit=True)
 
     @api.model
-    def _tell_expiring(self, company):
+    def _tell_expiring(self, company, *, commit=False):
         now = fields.Datetime.now()
         domain = [("company_id", "=", company.id), ("billing_mode", "=", "prepaid"), ("state", "=", "active")]
         domain += [("valid_until", ">", now), ("valid_until", "<=", now + timedelta(days=company.isp_expiring_days))]
         domain += [("plan_id.period_unit", "!=", "hour")]
-        for lines in self.search(domain, order="id").grouped("partner_id").values():
-            for line in lines._oldest_expiry_first():
-                line._tell_if_expiring()
+        lines = {line._expiring_key(): line for line in self.search(domain, order="valid_until, id")}
+        told = set(self.env["isp.notice"].sudo().search([("key", "in", list(lines))]).mapped("key"))
+        for number, key in enumerate(lines.keys() - told, 1):
+            lines[key]._tell_if_expiring()
+            if commit and not number % 100:
+                self.env["ir.cron"]._commit_progress(100)
+
+    def _expiring_key(self):
+        return f"expiring/{self.id}/{self.valid_until:%Y%m%d%H%M%S}"
 
     def _tell_if_expiring(self):
         total = self._next_price()
@@ -468,7 +480,7 @@ class IspSubscription(models.Model):
         last_day = engine.local_day(self.valid_until - timedelta(seconds=1), self.company_id._isp_zoneinfo())
         self._tell(
             "expiring",
-            f"expiring/{self.id}/{self.valid_until:%Y%m%d%H%M%S}",
+            self._expiring_key(),
             amount=max(total - self._credit(), 0),
             date=fields.Date.to_string(last_day),
             until=self._local_text(self.valid_until),

@@ -32,6 +32,10 @@ class PrepaidCommon(BillingCommon):
         line._set_state("active", "activation")
         return line
 
+    def _pay(self, partner, amount, **vals):
+        """For no line in particular; the cash desk would propose the only one."""
+        return super()._pay(partner, amount, **{"subscription_id": False, **vals})
+
     def _notices(self, line, kind):
         return self.env["isp.notice"].search(
             [("partner_id", "=", line.partner_id.commercial_partner_id.id), ("kind", "=", kind)]

@@ -134,6 +134,7 @@ class IspSubscription(models.Model):
         self.ensure_one()
         plan = self.plan_id
         cuts = self._quota_cuts()
+        carried = self.quota_carried if self._quota_is_bought() else 0
         return {
             "subscription_id": self.id,
             "name": self.username,
@@ -143,7 +144,7 @@ class IspSubscription(models.Model):
             "state": ACCESS_STATE[self.state],
             "valid_until": self.valid_until,
             "device_limit": plan.device_limit,
-            "quota_bytes": plan.quota_mb * 1_000_000 + self.quota_carried if cuts else 0,
+            "quota_bytes": plan.quota_mb * 1_000_000 + carried if cuts else 0,
             "quota_day": self.anchor_day if cuts and not self._quota_is_bought() else 0,
         }
 
@@ -184,6 +185,14 @@ class IspSubscription(models.Model):
         if super()._has_run_out(ahead):
             return True
         return self.plan_id.prepaid_basis == "data" and self._quota_left().get(self.id) == 0
+
+    def _prepaid_left(self):
+        """Override of `isp_billing`: of a bundle the data that is left is worth money, not the time."""
+        left, bought = super()._prepaid_left()
+        if self.plan_id.prepaid_basis != "data" or not bought:
+            return left, bought
+        bundle = self.plan_id.quota_mb * 1_000_000
+        return self._quota_left().get(self.id, 0), [(row, amount, bundle) for row, amount, _seconds in bought]
 
     @api.model
     def _sql_run_out(self):

@@ -26,7 +26,7 @@ class TestPrepaidData(BillingCommon):
         cls.access = cls.line.access_ids.sudo()
 
     def _buy(self, times=1, **vals):
-        return self._pay(self.line.partner_id, 216000 * times, **vals)
+        return self._pay(self.line.partner_id, 216000 * times, **{"subscription_id": False, **vals})
 
     def _use(self, used):
         """What accounting writes when the customer has used so much of the present bundle; time has passed."""
@@ -91,3 +91,11 @@ class TestPrepaidData(BillingCommon):
         self._buy(subscription_id=self.line.id)
         self.assertEqual((self.line.prepaid_number, self.access.quota_from), (2, started))
         self.assertEqual(self.access.quota_day, self.line.anchor_day)
+
+    def test_data_that_is_left_is_worth_money_at_a_change_of_plan(self):
+        self._buy()
+        self._use(4 * GB)
+        plan = self._create_plan("N-20", billing_mode="prepaid", list_price=108000)
+        change = self.line._change_plan(plan, "now")
+        self.assertEqual((change.credit, change.total), (-108000, 0))
+        self.assertFalse(self.access.quota_bytes)
