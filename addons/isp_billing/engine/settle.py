@@ -20,7 +20,6 @@ What is given back already is not given back once more:
 """
 
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from .periods import ONE_DAY, Period, grid
 
@@ -64,9 +63,10 @@ def rests(charges, day, step=1):
     :return: list of ``Charge``, oldest first
     """
     parts = [part for charge in charges if (part := rest(charge, day, step))]
-    found = []
-    for _same, group in groupby(sorted(parts, key=_identity), key=_identity):
-        group = list(group)
+    found, alike = [], {}
+    for part in parts:
+        alike.setdefault(_identity(part), []).append(part)
+    for group in alike.values():
         total = sum(part.amount for part in group)
         if total:
             found.append(next((part for part in group if part.amount == total), replace(group[0], amount=total)))
