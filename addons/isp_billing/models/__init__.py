@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from . import account_chart_template
 from . import account_move
 from . import account_move_adjustment
 from . import account_move_line
