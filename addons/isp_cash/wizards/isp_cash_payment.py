@@ -41,6 +41,11 @@ class IspCashPayment(models.TransientModel):
 
     # === Computes ===
 
+    @api.depends("payment_id")
+    def _compute_display_name(self):
+        for wizard in self:
+            wizard.display_name = wizard.sudo().payment_id.name or self.env._("Take a payment")
+
     @api.depends("query")
     def _compute_found(self):
         for wizard in self:
