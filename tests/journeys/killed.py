@@ -84,7 +84,7 @@ def _fork(instance, work, deadly=None) -> int:
         with _Counter(deadly), env_of(instance) as env:
             work(env)
         code = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001  whatever it was, the parent is told by the exit code
         traceback.print_exc()
     finally:
         sys.stderr.flush()

@@ -5,7 +5,6 @@ After each of it the same holds: every period of every line once, in one line of
 what the ledger says is what the invoices say is what the customers owe or have paid.
 """
 
-import subprocess
 import uuid
 from datetime import date
 from itertools import count as endless

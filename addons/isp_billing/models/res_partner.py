@@ -70,8 +70,9 @@ class ResPartner(models.Model):
 
     def _increase_rank(self, field, n=1):
         """Override of `account`: it is done after the commit, which a simulation never sees."""
-        if not self.env.context.get("isp_simulation"):
-            super()._increase_rank(field, n)
+        if self.env.context.get("isp_simulation"):
+            return None
+        return super()._increase_rank(field, n)
 
     def _isp_on_settled(self):
         """Money came in or a debt was cleared: look at the services of these customers."""
