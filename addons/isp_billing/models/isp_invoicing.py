@@ -1,12 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.tools import SQL, ormcache
 
 from ..tools import clone
-
-#: Add-ons whose work at posting is in the values of the invoice and its lines, so that a copy has it too, or
-#: concerns customers with a fiscal position only, whose invoices are not copied.
-_KNOWN_POSTING = {"account", "isp_billing", "l10n_ss", "sale", "stock_account"}
 
 
 class IspInvoicing(models.AbstractModel):
@@ -85,7 +81,13 @@ class IspInvoicing(models.AbstractModel):
     @ormcache("self.env.company.id", cache="default")
     def _foreign_posting(self):
         """:return: add-ons that do something at posting which a copy would miss"""
-        return sorted({c._module for c in type(self.env["account.move"]).mro() if "_post" in vars(c)} - _KNOWN_POSTING)
+        return sorted({c._module for c in type(self.env["account.move"]).mro() if "_post" in vars(c)} - self._known_posting())
+
+    @api.model
+    def _known_posting(self):
+        """Hook: add-ons whose work at posting is in the values of the invoice and its lines, so that a copy has it too,
+        or does not concern invoices of subscriptions, or customers with a fiscal position only (those are not copied)."""
+        return {"account", "isp_billing", "l10n_ss", "sale", "stock_account"}
 
     def _copying_is_safe(self):
         """Distributions, sealed journals and other add-ons may do more than the values of the invoice show."""

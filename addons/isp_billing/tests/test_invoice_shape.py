@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from datetime import date
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
@@ -81,3 +82,93 @@ class TestInvoiceShape(BillingCommon):
             self.assertEqual(period.move_line_id.isp_period_id, period)
             self.assertEqual(period.move_line_id.partner_id, period.partner_id)
             self.assertIn(str(period.date_start), period.move_line_id.name)
+
+    # === The matrix ===
+
+    def _matrix_taxes(self):
+        """Taxes of one plan: none, on top, included, two, a fixed amount, a group, one on the base of another."""
+        tax = self.excise
+        levy = tax.copy({"name": "Levy", "amount": 2})
+        included = tax.copy({"name": "Included", "amount": 18, "price_include_override": "tax_included"})
+        fixed = tax.copy({"name": "Stamp", "amount_type": "fixed", "amount": 7})
+        on_top = tax.copy({"name": "First", "amount": 10, "include_base_amount": True, "sequence": 1})
+        group = tax.copy({"name": "Both", "amount_type": "group", "children_tax_ids": [(6, 0, (tax.copy({"name": "Child"}) + levy).ids)]})
+        none = tax.browse()
+        return {"none": none, "one": tax, "two": tax + levy, "included": included, "fixed": fixed + tax, "cascade": on_top + levy, "group": group}
+
+    def _matrix_partners(self):
+        """What of a customer reaches the invoice."""
+        self.env["res.lang"]._activate_lang("ar_001")
+        delivery = [(0, 0, {"name": "Shop", "type": "delivery"})]
+        account = self.company_data["default_account_receivable"].copy({"code": "103999", "name": "Big customers"})
+        method = self.cash.inbound_payment_method_line_ids[:1]
+        return {
+            "plain": {},
+            "arabic": {"lang": "ar_001"},
+            "delivery": {"child_ids": delivery},
+            "seller": {"user_id": self.env.user.id},
+            "account": {"property_account_receivable_id": account.id},
+            "method": {"property_inbound_payment_method_line_id": method.id},
+            "terms": {"property_payment_term_id": self.env.ref("account.account_payment_term_30days").id},
+            "company": {"is_company": True, "vat": "123456789", "ref": "R-1"},
+        }
+
+    def _assert_both_ways(self, **plan):
+        self.matrix_count = getattr(self, "matrix_count", 0) + 1
+        made = self._create_plan(f"B-M{self.matrix_count}", **plan)
+        partner = self.matrix_partner
+
+        def lines():
+            return self._create_line(date(2026, 12, 1), plan_id=made.id, partner_id=self._create_customer(**partner).id)
+
+        with self.subTest(plan=plan, partner=partner):
+            fast = lines() + lines() + lines()
+            self._bill(date(2026, 12, 1))
+            with patch.object(IspInvoicing, "_copying_is_safe", lambda work: False), patch.object(
+                AccountMove, "_isp_post", lambda moves: moves._post(soft=False)
+            ):
+                plain = lines()
+                self._bill(date(2026, 12, 1))
+            *copies, other = (fast + plain).period_ids.move_id.sorted("id")
+            for copy in copies:
+                self._assert_same(copy, other)
+
+    def test_matrix_of_taxes_and_roundings(self):
+        self.matrix_partner = {}
+        matrix = self._matrix_taxes()
+        for method in ("round_per_line", "round_globally"):
+            self.company.tax_calculation_rounding_method = method
+            for name, taxes in matrix.items():
+                for price in (180000, 33333, 7):
+                    self._assert_both_ways(list_price=price, taxes_id=[(6, 0, taxes.ids)])
+                self.assertTrue(name)
+
+    def test_matrix_of_partners_and_terms(self):
+        for days in (0, 30):
+            self.company.isp_due_days = days
+            for partner in self._matrix_partners().values() if not days else [{}]:
+                self.matrix_partner = partner
+                self._assert_both_ways(list_price=180000)
+
+    def test_matrix_of_currencies(self):
+        """Coins of a hundredth, of five pounds."""
+        self.matrix_partner = {}
+        for rounding in (5, 0.01):
+            self.company.currency_id.rounding = rounding
+            for taxes in (self.excise, self.excise + self.excise.copy({"name": f"Levy {rounding}", "amount": 1.7})):
+                self._assert_both_ways(list_price=333.33 if rounding < 1 else 33335, taxes_id=[(6, 0, taxes.ids)])
+
+    def test_copies_are_made(self):
+        """Nothing is proven where nothing is copied."""
+        for _number in range(6):
+            self._create_line()
+        copied, original = [], IspInvoicing._copy_moves
+
+        def watched(work, copies):
+            copied.extend(len(same) for same in copies.values())
+            return original(work, copies)
+
+        with patch.object(IspInvoicing, "_copy_moves", watched):
+            self._bill(date(2026, 11, 1))
+        # One of each share's batch is made by core.
+        self.assertEqual(sum(copied), 4)

@@ -11,5 +11,6 @@ from . import (
     isp_cash_reason,
     isp_cash_reversal,
     isp_cash_shift,
+    isp_invoicing,
     res_partner,
 )
