@@ -1,5 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
@@ -144,6 +144,52 @@ class TestPayment(CashCommon):
         until = line.valid_until
         wizard.action_confirm()
         self.assertEqual(line.valid_until, until)
+
+    def test_renewed_early_only_when_somebody_asks(self):
+        """A plain payment long before the end is credit; in the last days, and when it was named, it renews."""
+        plan = self._create_plan("B-PRE", billing_mode="prepaid", period_unit="day", period_count=30)
+        customer = self._create_customer("Ayen Garang")
+        line = self.env["isp.subscription"].create({"partner_id": customer.id, "plan_id": plan.id, "username": "ayen"})
+        line._set_state("active", "activation")
+        self._open()
+        self._take(customer, 216000)
+        self.company.isp_expiring_days = 3
+        for days, chosen in ((-1, True), (2, True), (4, False), (29, False)):
+            with self.subTest(days):
+                line.valid_until = datetime.now() + timedelta(days=days)
+                form = Form(self.env["isp.cash.payment"].with_user(self.cashier), view="isp_cash.view_isp_cash_payment_desk")
+                form.partner_id = customer
+                with form.service_ids.edit(0) as service:
+                    self.assertEqual(service.chosen, chosen)
+                self.assertEqual(form.amount, 216000 if chosen else 0)
+        until = line.valid_until
+        self._take(customer, 216000)
+        self.assertEqual((line.prepaid_number, line.valid_until, line.balance), (1, until, -216000))
+        form = Form(self.env["isp.cash.payment"].with_user(self.cashier), view="isp_cash.view_isp_cash_payment_desk")
+        form.partner_id = customer
+        with form.service_ids.edit(0) as service:
+            service.chosen = True
+        form.amount = 216000
+        form.save()._take()
+        self.assertEqual((line.prepaid_number, line.balance), (2, -216000))
+        self.assertGreater(line.valid_until, until)
+
+    def test_the_line_that_was_named_or_none_is_kept(self):
+        plan = self._create_plan("B-PRE", billing_mode="prepaid", period_unit="day", period_count=30)
+        lines = self.env["isp.subscription"].create([{"partner_id": self._create_customer().id, "plan_id": plan.id} for _one in range(2)])
+        lines._set_state("active", "activation")
+        line, foreign = lines
+        wizards = self.env["isp.cash.payment"].with_user(self.cashier)
+        vals = {"partner_id": line.partner_id.id, "amount": 1000}
+        self.assertEqual(wizards.create(vals).subscription_id.id, line.id)
+        self.assertFalse(wizards.create({**vals, "subscription_id": False}).subscription_id)
+        line.valid_until = datetime.now() + timedelta(days=20)
+        self.assertFalse(wizards.create(vals).subscription_id)
+        self.assertEqual(wizards.create({**vals, "subscription_id": line.id}).subscription_id.id, line.id)
+        self.assertEqual(wizards.with_context(default_subscription_id=line.id).create(vals).subscription_id.id, line.id)
+        self._open()
+        with self.assertRaisesRegex(UserError, "another customer"):
+            self._take(line.partner_id, 1000, subscription_id=foreign.id)
 
     def test_receipt_of_a_cashier(self):
         shift = self._open()

@@ -127,12 +127,20 @@ class IspCashPayment(models.TransientModel):
 
     @api.depends("partner_id", "company_id")
     def _compute_service_ids(self):
-        """Who has one line, and it is prepaid, comes to renew it."""
+        """The line that the form was opened for is chosen; else who has one line, which runs out, comes to renew it."""
+        named = self.env.context.get("default_subscription_id")
         for wizard in self:
             lines = wizard._services()
+            chosen = lines.filtered(lambda line: line.id == named) if named else wizard._propose(lines)
             wizard.service_ids = [fields.Command.clear()] + [
-                fields.Command.create({"line_id": line.id, "chosen": len(lines) == 1 and line.billing_mode == "prepaid"}) for line in lines
+                fields.Command.create({"line_id": line.id, "chosen": line in chosen}) for line in lines
             ]
+
+    def _propose(self, lines):
+        """:return: of the customer's lines the one that money without a word would renew: the only one, prepaid, that has
+        run out or will within the company's days. A renewal before that is the customer's wish: the cashier asks and ticks it.
+        """
+        return lines.filtered(lambda line: len(lines) == 1 and line._may_renew() and (line._has_run_out() or line.expiring))
 
     @api.depends("service_ids.chosen")
     def _compute_subscription_id(self):
