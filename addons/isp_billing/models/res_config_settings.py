@@ -30,7 +30,7 @@ class ResConfigSettings(models.TransientModel):
     isp_cut_cap_min = fields.Integer(related="company_id.isp_cut_cap_min", readonly=False)
     isp_warning_hours = fields.Integer(related="company_id.isp_warning_hours", readonly=False)
     isp_put_back_days = fields.Integer(related="company_id.isp_put_back_days", readonly=False)
-    isp_currency_id = fields.Many2one(related="company_id.currency_id")
+    isp_currency_id = fields.Many2one(related="company_id.currency_id", string="Currency of the limits")
     isp_instalment_limit = fields.Monetary(related="company_id.isp_instalment_limit", readonly=False, currency_field="isp_currency_id")
     isp_adjustment_limit = fields.Monetary(related="company_id.isp_adjustment_limit", readonly=False, currency_field="isp_currency_id")
     isp_writeoff_account_id = fields.Many2one(related="company_id.isp_writeoff_account_id", readonly=False)

@@ -45,9 +45,10 @@ class TestPreview(BillingCommon):
         self.assertEqual(run.preview_total, run.amount_total)
 
     def test_differences_from_the_last_time(self):
-        same, dearer, gone = self._create_line(), self._create_line(), self._create_line()
+        big = self._create_plan("B-BIG")
+        same, dearer, gone = self._create_line(), self._create_line(plan_id=big.id), self._create_line()
         self._bill(date(2026, 11, 1))
-        dearer.plan_id = self._create_plan("B-BIG", list_price=250000)
+        big.list_price = 250000
         gone._set_state("suspended", "staff")
         new = self._create_line(billing_from=date(2026, 12, 1))
         run = self._simulate(date(2026, 12, 1))
