@@ -63,18 +63,19 @@ def stay_at_home():
     """Core asks Odoo's own services for news and company data; the demo talks to nobody."""
     if "iap_enrich_auto_done" in company:
         company.iap_enrich_auto_done = True
-    cron = env.ref("mail.ir_cron_module_update_notification", raise_if_not_found=False)
-    if cron:
-        cron.active = False
+    for name in ("mail.ir_cron_module_update_notification", "sms.ir_cron_sms_scheduler_action"):
+        cron = env.ref(name, raise_if_not_found=False)
+        if cron:
+            cron.active = False
 
 
 def load_staff():
     users = env["res.users"].with_context(active_test=False, no_reset_password=True)
-    home = env.ref("isp_base.action_isp_subscription", raise_if_not_found=False)
     for user in DEMO["users"]:
         if "name" not in user or users.search_count([("login", "=", user["login"])]):
             continue
         group = env.ref(user["group"], raise_if_not_found=False)
+        home = env.ref(user.get("home", "isp_base.action_isp_subscription"), raise_if_not_found=False)
         vals = {
             "name": user["name"],
             "login": user["login"],
@@ -241,6 +242,187 @@ def protect():
     ) or env["isp.subscription"].search([("state", "=", "active")], order="id", limit=2)
     lines.protected = True
 
+def staff(role):
+    """The person of a role, as whom a step below is done."""
+    login = next(user["login"] for user in DEMO["users"] if user["role"] == role)
+    return env["res.users"].search([("login", "=", login)])
+
+
+def lines_of(plan, count):
+    """Some lines in service of a plan, to play with; the portal's customer is left alone."""
+    domain = [("state", "=", "active"), ("plan_id.code", "=", plan), ("partner_id", "not in", kept_back().ids)]
+    return env["isp.subscription"].search(domain, order="id", limit=count)
+
+
+def name_both(record, arabic):
+    record.with_context(lang=ARABIC).name = arabic
+
+
+def load_services():
+    """Add-on services on business lines, a promotion with a voucher, a change of plan for next month."""
+    if not has("isp.subscription.service") or env["isp.subscription.service"].search_count([]):
+        return
+    say("Services, a promotion and a change of plan")
+    products = env["product.product"].create(
+        [
+            {"name": name, "type": "service", "isp_is_service": True, "list_price": price, "purchase_ok": False}
+            for name, price in (("Static IP address", 45_000), ("Rent of a router", 22_500))
+        ]
+    )
+    name_both(products[0], "عنوان IP ثابت")
+    name_both(products[1], "إيجار جهاز توجيه")
+    today = company._isp_today()
+    env["isp.subscription.service"].create(
+        [
+            {"subscription_id": line.id, "product_id": product.id, "date_from": today}
+            for line in lines_of("BIZ-10M", 2)
+            for product in products
+        ]
+    )
+    promotion = env["isp.promotion"].create(
+        {
+            "name": "Rainy season: 20 % off",
+            "code": "RAIN20",
+            "customer_kind": "all",
+            "discount_kind": "percent",
+            "value": 20,
+            "period_count": 3,
+            "max_uses": 50,
+            "date_from": today - timedelta(days=10),
+            "date_to": today + timedelta(days=50),
+            "approval_ref": "NCA/CP/118",
+            "approval_date": today - timedelta(days=30),
+        }
+    )
+    name_both(promotion, "موسم الأمطار: خصم 20 ٪")
+    for line in lines_of("HOME-2M", 4):
+        line._take_promotion(promotion)
+    faster = env["isp.plan"].search([("code", "=", "HOME-10M")], limit=1)
+    for line in lines_of("HOME-5M", 2):
+        line.with_user(staff("Customer service"))._change_plan(faster, "renewal")
+
+
+def load_agreement():
+    """Somebody who was cut off pays in three parts, the first of them today; a credit waits for approval."""
+    if not has("isp.instalment") or env["isp.instalment"].search_count([]):
+        return
+    say("An instalment agreement and credits")
+    care, today = staff("Customer service"), company._isp_today()
+    cut = env["isp.subscription"].search([("state", "=", "suspended"), ("billing_mode", "=", "postpaid")], order="id")
+    for partner in cut.partner_id:
+        agreement = env["isp.instalment"].with_user(care).create({"partner_id": partner.id, "date_first": today})
+        if agreement.line_ids:
+            agreement.note = "Asked for at the counter; the salary comes at the end of the month."
+            agreement.with_user(staff("Billing manager")).action_activate()
+            break
+        agreement.unlink()
+    credits = ((15_000, "Cable replaced after rain, one day off"), (60_000, "Fibre cut at Munuki, four days off"))
+    for line, (amount, reason) in zip(lines_of("HOME-5M", 2), credits, strict=False):
+        env["isp.adjustment"].with_user(care).create(
+            {"partner_id": line.partner_id.id, "subscription_id": line.id, "amount": amount, "reason": reason}
+        ).action_submit()
+
+
+def load_cash_desk():
+    """The morning's shift is counted and closed with its Z report, the afternoon's is open."""
+    if not has("isp.cash.desk") or env["isp.cash.desk"].search_count([]):
+        return
+    say("Cash desk: a shift with its Z report, one open")
+    safe = env["account.journal"].search([("type", "=", "cash"), ("company_id", "=", company.id)], limit=1)
+    drawer = env["account.journal"].create({"name": "Front desk", "code": "DRW1", "type": "cash"})
+    cashier = staff("Cashier")
+    desk = env["isp.cash.desk"].create(
+        {
+            "name": "Front desk",
+            "code": "FD",
+            "journal_id": drawer.id,
+            "safe_journal_id": safe.id,
+            "user_ids": [(6, 0, cashier.ids)],
+            "float_amount": 20_000,
+        }
+    )
+    power = env["account.chart.template"].ref("ss_site_power")
+    fuel = env["isp.cash.reason"].create({"name": "Fuel for the generator", "account_id": power.id})
+    name_both(fuel, "وقود المولّد")
+    payers = debtors()
+    shift = open_shift(desk, cashier, 20_000)
+    for partner, balance in payers[:6]:
+        take(cashier, partner, balance)
+    shift._move_cash("paid_out", 18_000, "demo", reason=fuel, to_whom="Emmanuel Wani", note="2 jerrycans")
+    counted = int(shift.expected) - 500
+    shift._close(notes(desk, counted), counted - 20_000, "A note of 500 is missing")
+    open_shift(desk, cashier, 0)
+    for partner, balance in payers[6:9]:
+        take(cashier, partner, balance)
+    for part in env["isp.instalment"].search([("state", "=", "active")]).line_ids[:1]:
+        take(cashier, part.instalment_id.partner_id, part.amount)
+
+
+def debtors():
+    """:return: [(customer in service, what is owed)]"""
+    lines = env["isp.subscription"].search([("state", "=", "active"), ("partner_id", "not in", kept_back().ids)], order="id")
+    held = env["isp.instalment"].search([("state", "=", "active")]).partner_id
+    dues = (lines.partner_id - held)._isp_dues(company._isp_today())
+    return [
+        (env["res.partner"].browse(partner), due.balance)
+        for (partner, _company), due in sorted(dues.items())
+        if due.balance > 0
+    ]
+
+
+def notes(desk, amount):
+    from odoo.addons.isp_cash.engine import drawer
+
+    return drawer.change(amount, desk.denomination_ids.mapped("value"))[0]
+
+
+def open_shift(desk, cashier, from_safe):
+    in_drawer = from_safe or int(desk._last_closed().expected)
+    return env["isp.cash.shift"].with_user(cashier)._open(desk, notes(desk, in_drawer), from_safe)
+
+
+def take(cashier, partner, amount):
+    """Cash over the counter, the notes rounded up to thousands."""
+    vals = {"partner_id": partner.id, "amount": amount, "given": -(-amount // 1000) * 1000}
+    env["isp.cash.payment"].with_user(cashier).create(vals)._take()
+
+
+def load_wallet():
+    """Money through a wallet: one comes from a telephone we know and is booked, three wait in suspense."""
+    if not has("isp.operator") or env["isp.operator"].search_count([]):
+        return
+    say("Money received through a wallet")
+    journal = env["account.journal"].create({"name": "m-GURUSH", "code": "MGUR", "type": "bank"})
+    operator = env["isp.operator"].create(
+        {"name": "m-GURUSH", "kind": "wallet", "journal_id": journal.id, "mapping_id": env.ref("isp_bank.mapping_wallet").id}
+    )
+    payers = [partner for partner, _balance in debtors()[-4:]]
+    receipts = [
+        {"payer_name": payers[0].name, "text": f"internet {payers[0].isp_account_no}"},
+        {"payer_name": payers[1].name, "text": "internet home"},
+        {"payer_name": "Wani Stephen", "payer_phone": payers[2].phone, "text": "for my brother"},
+        {"payer_name": "Agent 0417", "text": f"wifi {payers[3].isp_account_no[:-1]}"},
+    ]
+    for number, (partner, receipt) in enumerate(zip(payers, receipts, strict=True), 1):
+        due = partner._isp_dues()[partner.id, company.id]
+        vals = {"operator_id": operator.id, "reference": f"MG{company._isp_today():%y%m%d}{number:04}", "amount": due.balance}
+        env["isp.incoming.manual"].with_user(staff("Billing manager")).create({**vals, **receipt}).action_confirm()
+
+
+def play_today():
+    """Dunning has passed today, and next month's bills wait to be looked at."""
+    if not has("isp.dunning.run"):
+        return
+    today, runs = company._isp_today(), env["isp.billing.run"]
+    if not env["isp.dunning.run"].search_count([("state", "!=", "draft"), ("date", "=", today)]):
+        passed = env["isp.dunning.run"]._run_company(company, commit=True)
+        say(f"Dunning: {passed.notices} reminders, {passed.suspended} suspended")
+    if not runs.search_count([("date", ">", today)]):
+        month = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
+        preview = runs.create({"date": month, "company_id": company.id})
+        preview._simulate(commit=True)
+        say(f"Preview of {month}: {preview.preview_count} customers, {preview.preview_attention} to look at")
+
 
 def compile_pages():
     """The style sheets and scripts, so that nobody waits for them at the first visit."""
@@ -261,6 +443,11 @@ for task in (
     load_files,
     load_customer,
     play_two_months,
+    load_services,
+    load_agreement,
+    load_cash_desk,
+    load_wallet,
+    play_today,
     compile_pages,
 ):
     task()

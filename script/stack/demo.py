@@ -12,7 +12,7 @@ DATABASE = "isp"
 BUILDING = "isp_building"
 LOADER = paths.REPO / "demo" / "juba_net" / "load.py"
 
-#: The five roles. Passwords are for show: the demo answers on this machine only.
+#: Everybody by role; the customer is the last. Passwords are for show: the demo answers on this machine only.
 USERS = [
     {
         "role": "Administrator",
@@ -27,6 +27,14 @@ USERS = [
         "login": "billing@jubanet.example",
         "password": "billing-juba",
         "group": "isp_base.group_isp_billing_manager",
+    },
+    {
+        "role": "Cashier",
+        "name": "Rose Keji",
+        "login": "cash@jubanet.example",
+        "password": "cash-juba",
+        "group": "isp_cash.group_isp_cashier",
+        "home": "isp_cash.action_isp_cash_take",
     },
     {
         "role": "Customer service",

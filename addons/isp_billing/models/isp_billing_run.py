@@ -198,7 +198,8 @@ class IspBillingRun(models.Model):
         """Make today's run of each company and start it; a second call on the day makes none."""
         for company in self.env["res.company"].search([]):  # pylint: disable=no-search-all
             today = company._isp_today()
-            if self.search_count([("company_id", "=", company.id), ("date", ">=", today), ("state", "!=", "draft")], limit=1):
+            # A preview of a later day is no reason to leave today's bills out.
+            if self.search_count([("company_id", "=", company.id), ("date", "=", today), ("state", "!=", "draft")], limit=1):
                 continue
             if self._has_work(company, today):
                 run = self.create({"company_id": company.id, "date": today})

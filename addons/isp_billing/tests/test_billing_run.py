@@ -227,6 +227,16 @@ class TestBillingRun(BillingCommon):
             runs._cron_daily()
             self.assertEqual(runs.search_count([("company_id", "=", self.company.id), ("date", "=", "2026-11-01")]), 1)
 
+    def test_daily_cron_bills_while_a_later_run_waits(self):
+        self._create_line()
+        with freeze_time("2026-11-01 08:00:00"):
+            runs = self.env["isp.billing.run"]
+            later = runs.create({"date": "2026-12-01", "company_id": self.company.id})
+            later._simulate()
+            self.assertEqual(later.state, "preview")
+            runs._cron_daily()
+            self.assertTrue(runs.search([("company_id", "=", self.company.id), ("date", "=", "2026-11-01")]))
+
     def test_cron_does_the_work(self):
         line = self._create_line()
         run = self.env["isp.billing.run"].create({"date": "2026-11-01"})

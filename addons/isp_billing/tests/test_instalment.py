@@ -71,6 +71,25 @@ class TestInstalment(BillingCommon):
             form.date_first = "2026-12-05"
         self.assertEqual(form.record.line_ids.mapped("amount"), [108000, 108000])
 
+    def test_customer_service_agrees_on_an_opening_debt(self):
+        opening = self.env["account.move"].create(self._prepare_opening_debt(50000))
+        opening.action_post()
+        care = new_test_user(self.env, "t_care", "isp_base.group_isp_customer_service", company_ids=self.company.ids, company_id=self.company.id)
+        with Form(self.env["isp.instalment"].with_user(care)) as form:
+            form.partner_id = self.partner
+            form.count = 2
+        self.assertIn(opening, form.record.move_ids)
+        self.assertEqual(sum(form.record.line_ids.mapped("amount")), 266000)
+        other = self.env["account.move"].create({**self._prepare_opening_debt(1), "isp_opening_partner_id": False})
+        with self.assertRaises(AccessError):
+            other.with_user(care).read(["name"])
+
+    def _prepare_opening_debt(self, amount):
+        debt, equity = self.company_data["default_account_receivable"], self.company.get_unaffected_earnings_account()
+        day = date(2026, 10, 1)
+        lines = [{"account_id": debt.id, "debit": amount, "partner_id": self.partner.id, "date_maturity": day}, {"account_id": equity.id, "credit": amount}]
+        return {"date": day, "isp_opening_partner_id": self.partner.id, "line_ids": [(0, 0, line) for line in lines]}
+
     def test_in_force_it_restores_and_holds_suspension(self):
         agreement = self._agree()
         agreement.action_activate()
