@@ -228,11 +228,18 @@ def play_two_months():
     if bill(first, first):
         protect()
         pay(0.9, first + timedelta(days=2), first + timedelta(days=14))
+        remind()
         cut = env["isp.subscription"]._suspend_overdue(company, commit=True)
         say(f"{len(cut)} subscriptions suspended for not paying")
         env.cr.commit()
     if bill(today, today):
         pay(0.12, today, today)
+
+
+def remind():
+    """Today's dunning run: who owes last month's bill is told so; nobody is cut who was not told the day before."""
+    run = env["isp.dunning.run"]._run_company(company, commit=True)
+    say(f"{run.notices} reminders")
 
 
 def protect():
@@ -250,7 +257,8 @@ def staff(role):
 
 def lines_of(plan, count):
     """Some lines in service of a plan, to play with; the portal's customer is left alone."""
-    domain = [("state", "=", "active"), ("plan_id.code", "=", plan), ("partner_id", "not in", kept_back().ids)]
+    domain = [("state", "=", "active"), ("plan_id.code", "=", plan), ("anchor_day", "=", 1)]
+    domain += [("partner_id", "not in", kept_back().ids)]
     return env["isp.subscription"].search(domain, order="id", limit=count)
 
 
@@ -409,14 +417,11 @@ def load_wallet():
         env["isp.incoming.manual"].with_user(staff("Billing manager")).create({**vals, **receipt}).action_confirm()
 
 
-def play_today():
-    """Dunning has passed today, and next month's bills wait to be looked at."""
-    if not has("isp.dunning.run"):
+def preview_next_month():
+    """Next month's bills wait to be looked at."""
+    if not has("isp.billing.preview"):
         return
     today, runs = company._isp_today(), env["isp.billing.run"]
-    if not env["isp.dunning.run"].search_count([("state", "!=", "draft"), ("date", "=", today)]):
-        passed = env["isp.dunning.run"]._run_company(company, commit=True)
-        say(f"Dunning: {passed.notices} reminders, {passed.suspended} suspended")
     if not runs.search_count([("date", ">", today)]):
         month = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
         preview = runs.create({"date": month, "company_id": company.id})
@@ -447,7 +452,7 @@ for task in (
     load_agreement,
     load_cash_desk,
     load_wallet,
-    play_today,
+    preview_next_month,
     compile_pages,
 ):
     task()

@@ -84,9 +84,6 @@ def _pictures(url: str) -> None:
         _enter(office, users["Billing manager"])
         office.open_action("isp_base.action_isp_subscription")
         _save(office, "subscribers")
-        (run,) = office.call("isp.billing.run", "search", [], limit=1, order="id desc")
-        _open_record(office, "isp.billing.run", run)
-        _save(office, "billing-run")
     arabic = [
         ("partner_id.lang", "=", "ar_001"),
         ("partner_id.isp_name_ar", "!=", False),
@@ -96,10 +93,11 @@ def _pictures(url: str) -> None:
     on_line = [*arabic, ("online", "=", True)]
     with tab(url, {"width": 1280, "height": 900}) as office:
         _enter(office, users["Customer service"])
-        # Who is on line differs from demo to demo; if nobody fits, one who is not.
+        # Who is on line differs from demo to demo; if nobody fits, one who is not, in a small demo anybody.
         found = [
             *office.call("isp.subscription", "search", on_line, limit=1, order="id DESC"),
             *office.call("isp.subscription", "search", arabic, limit=1, order="id DESC"),
+            *office.call("isp.subscription", "search", [("state", "=", "active")], limit=1),
         ]
         line = found[0]
         _open_record(office, "isp.subscription", line)
@@ -108,6 +106,52 @@ def _pictures(url: str) -> None:
         _enter(office, users["Customer service"])
         office.open_action("isp_base.action_isp_subscription")
         _save(office, "subscribers-arabic-phone")
+    _in_both_languages(url, users["Cashier"], _cash_desk)
+    _in_both_languages(url, users["Billing manager"], _billing)
+
+
+def _in_both_languages(url: str, user: dict, take) -> None:
+    """``take(office, suffix of the file names)`` in English and in Arabic; the user has English again afterwards."""
+    from stack.browser import DESK, tab
+
+    for lang, suffix in (("ar_001", "-arabic"), ("en_US", "")):
+        with tab(url, DESK) as office:
+            _enter(office, user)
+            (me,) = office.call("res.users", "search", [("login", "=", user["login"])])
+            office.call("res.users", "write", [me], {"lang": lang})
+        # The style sheets of a direction come with the log-in.
+        with tab(url, DESK) as office:
+            _enter(office, user)
+            take(office, suffix)
+
+
+def _cash_desk(office, suffix: str) -> None:
+    """A customer who came to pay, found by the account number."""
+    office.open_action("isp_cash.action_isp_cash_mine")
+    _save(office, f"cash-shift{suffix}")
+    login = [("login", "=", demo.USERS[-1]["login"])]  # the customer who owes this month
+    (user,) = office.call("res.users", "search_read", login, ["partner_id"])
+    (payer,) = office.call("res.partner", "read", user["partner_id"][:1], ["isp_account_no"])
+    office.open_action("isp_cash.action_isp_cash_take")
+    office.page.fill(".o_field_widget[name=query] input", payer["isp_account_no"])
+    office.page.keyboard.press("Tab")
+    office.settle()
+    _save(office, f"cash-desk{suffix}")
+
+
+def _billing(office, suffix: str) -> None:
+    for name, model, domain in (
+        ("preview", "isp.billing.run", [("state", "=", "preview")]),
+        ("dunning", "isp.dunning.run", [("state", "!=", "draft")]),
+        ("instalment", "isp.instalment", [("state", "=", "active")]),
+    ):
+        _open_first(office, model, domain)
+        _save(office, f"{name}{suffix}")
+
+
+def _open_first(office, model: str, domain: list) -> None:
+    (record,) = office.call(model, "search", domain, limit=1, order="id desc")
+    _open_record(office, model, record)
 
 
 def _enter(office, user: dict) -> None:

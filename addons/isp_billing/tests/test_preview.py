@@ -62,6 +62,7 @@ class TestPreview(BillingCommon):
             ],
         )
         self.assertEqual(run.preview_attention, 2)
+        self.assertEqual(len(run.attention_ids), 2)
         self.assertEqual(run.preview_ids[:2].mapped("attention"), [True, True])
 
     def test_who_cannot_be_billed_is_listed(self):

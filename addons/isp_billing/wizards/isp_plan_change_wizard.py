@@ -72,9 +72,11 @@ class IspPlanChangeWizard(models.TransientModel):
             return None, error.args[0]
 
     def _row_text(self, row):
+        """Isolated parts: a note in Arabic and a sum in figures keep their order in a line of either direction."""
         plan = self.env["isp.plan"].browse(row["plan_id"])
-        label = row.get("note") or f"{plan.name}, {row['date_start']} – {row['date_end']}"
-        return f"{label}: {self.currency_id.format(row['amount'])}"
+        days = f"\u2066{row['date_start']}\u2069 – \u2066{row['date_end']}\u2069"
+        label = row.get("note") or f"{plan.name}, {days}"
+        return f"\u2068{label}\u2069: \u2066{self.currency_id.format(row['amount'])}\u2069"
 
     def action_confirm(self):
         """Do what was shown; the same form twice does it once.
