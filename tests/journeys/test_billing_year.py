@@ -70,6 +70,7 @@ def year(make_instance):
         company.write({"name": "Juba Net", "country_id": env.ref("base.ss").id, "isp_due_days": 10, "isp_grace_days": 5})
         company.partner_id.tz = "Africa/Juba"
         env["res.lang"]._activate_lang("ar_001")
+        env["ir.module.module"].search([("state", "=", "installed")])._update_translations(["ar_001"])
         env["account.chart.template"].try_loading("ss", company, install_demo=False)
         company.isp_writeoff_account_id = env["account.account"].search([("code", "=", "610000")], limit=1)
         address = env["product.product"].create(
