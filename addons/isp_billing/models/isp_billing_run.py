@@ -82,7 +82,7 @@ class IspBillingRun(models.Model):
     progress = fields.Float(compute="_compute_progress", help="Per cent")
     step_ids = fields.One2many("isp.billing.step", "run_id", readonly=True)
     preview_ids = fields.One2many("isp.billing.preview", "run_id", readonly=True)
-    attention_ids = fields.One2many("isp.billing.preview", "run_id", string="To look at", domain=[("attention", "=", True)], readonly=True)
+    attention_ids = fields.One2many("isp.billing.preview", "run_id", string="Bills to look at", domain=[("attention", "=", True)], readonly=True)
     preview_count = fields.Integer(compute="_compute_preview", string="Customers in the preview")
     preview_attention = fields.Integer(compute="_compute_preview", string="To look at")
     preview_total = fields.Monetary(compute="_compute_preview", string="Would be billed")
