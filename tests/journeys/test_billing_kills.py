@@ -235,6 +235,7 @@ def test_killed_while_suspending(isp, share):
         env["isp.subscription"]._suspend_overdue(env.company, date(2040, 1, 1), commit=True, batch=5)
 
     if share == 0.3:
+        count(isp, _bill(date(2027, 1, 1)))
         with env_of(isp) as env:
             lines = env["isp.subscription"].search([("billing_mode", "=", "postpaid")])
             lines[:8].protected = True
@@ -251,3 +252,38 @@ def test_killed_while_suspending(isp, share):
 def _events(instance):
     with env_of(instance) as env:
         return env["isp.subscription.event"].search_count([("state_to", "=", "suspended"), ("reason", "=", "overdue")])
+
+
+# --- dunning ---
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
+def test_killed_while_dunning(isp, share):
+    """Reminders, and cuts of those who were told: each once, whatever happens on the way."""
+    day = {0.2: "2045-03-07", 0.4: "2045-03-08", 0.6: "2045-03-09", 0.8: "2045-03-10"}[share]
+
+    def dun(env):
+        with freeze_time(f"{day} 09:00:00"):
+            env["isp.dunning.run"]._run_company(env.company, commit=True)
+
+    if share == 0.2:
+        count(isp, _bill(date(2027, 1, 1)))
+        with env_of(isp) as env:
+            env["isp.subscription"].search([("state", "=", "suspended")])._set_state("active", "staff")
+            # The first pass learns the day; nothing is to be counted yet.
+        isp.dunning = 400
+    killed = kill_at(isp, dun, int(isp.dunning * share))
+    isp.dunning = max(count(isp, dun), 100) if share == 0.2 else isp.dunning
+    count(isp, dun)
+    with env_of(isp) as env:
+        env.cr.execute(
+            "SELECT step_id, move_id, subscription_id, partner_id, count(*) FROM isp_dunning_log WHERE state <> 'undone' GROUP BY 1, 2, 3, 4 HAVING count(*) > 1"
+        )
+        assert env.cr.fetchall() == []
+        env.cr.execute("SELECT key, count(*) FROM isp_notice GROUP BY 1 HAVING count(*) > 1")
+        assert env.cr.fetchall() == []
+        logs = env["isp.dunning.log"].search_count([])
+    assert logs or share == 0.2
+    again = count(isp, dun)
+    with env_of(isp) as env:
+        assert env["isp.dunning.log"].search_count([]) == logs, (killed, again)
