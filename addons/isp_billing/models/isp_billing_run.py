@@ -320,7 +320,7 @@ class IspBillingRun(models.Model):
     def _step(self, worker=0):
         """One step: the next batch of a phase, in the present transaction.
 
-        :return: (items done, about as many are left), None when there is nothing more to do
+        :return: (items done, 1 for "there may be more"), None when there is nothing more to do
         """
         self.ensure_one()
         self.invalidate_recordset()
@@ -357,7 +357,8 @@ class IspBillingRun(models.Model):
                     "seconds": time.monotonic() - started,
                 }
             )
-            return len(records), max(self.total - self.rated, 1)
+            # How many are left is counted for the screen only: it costs more with every customer.
+            return len(records), 1
         if busy:
             # Its share of this phase must be over before the next phase begins.
             time.sleep(0.1)
