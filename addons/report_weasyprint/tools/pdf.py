@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """HTML to PDF, without Odoo."""
 
+import atexit
 import re
 import threading
 
@@ -30,6 +31,12 @@ def _installed_fonts():
     if not hasattr(_thread, "fonts"):
         _thread.fonts = InstalledFonts()
     return _thread.fonts
+
+
+@atexit.register
+def _free_installed_fonts():
+    """Those of the main thread, while the libraries that free them are still loaded: later it is a crash."""
+    _thread.__dict__.clear()
 
 
 def html_to_pdf(html, *, fetcher, base_url, page_css=""):
