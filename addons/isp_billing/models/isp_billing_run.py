@@ -338,13 +338,15 @@ class IspBillingRun(models.Model):
         """
         busy = False
         for share in ((worker + n) % SHARES for n in range(SHARES)):
+            records = getattr(self, f"_{phase}_batch")(share, self._last_id(phase, share))
+            if not records:
+                # What another worker has in hand is not committed, so it would still be among them.
+                continue
+            # Only what is worked on is locked: a share of rating that is through must not hold up invoicing.
             if not self._try_lock_share(share):
                 busy = True
                 continue
             started = time.monotonic()
-            records = getattr(self, f"_{phase}_batch")(share, self._last_id(phase, share))
-            if not records:
-                continue
             getattr(self, f"_{phase}_step")(records)
             self.env["isp.billing.step"].sudo().create(
                 {
