@@ -10,7 +10,7 @@
     "license": "AGPL-3",
     "application": True,
     "depends": ["contacts", "portal", "product"],
-    "external_dependencies": {"python": ["cryptography", "phonenumbers"]},
+    "external_dependencies": {"python": ["phonenumbers"]},
     "data": [
         "security/isp_groups.xml",
         "security/ir.model.access.csv",

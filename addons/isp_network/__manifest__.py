@@ -8,7 +8,7 @@
     "author": "Juba Net contributors",
     "website": "https://github.com/jubanet/isp",
     "license": "AGPL-3",
-    "depends": ["isp_billing", "queue_job"],
+    "depends": ["isp_billing", "isp_secret", "queue_job"],
     "external_dependencies": {"python": ["pyrad"]},
     "data": [
         "security/ir.model.access.csv",

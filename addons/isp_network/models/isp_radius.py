@@ -5,7 +5,7 @@ import re
 from odoo import api, models
 from odoo.tools import SQL, file_open
 
-from odoo.addons.isp_base.tools.settings import setting
+from odoo.addons.isp_secret.tools.settings import setting
 
 _logger = logging.getLogger(__name__)
 

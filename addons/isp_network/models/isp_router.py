@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from odoo.addons.isp_base.tools.secret import encrypt
+from odoo.addons.isp_secret.tools.secret import encrypt
 
 from ..drivers import coa
 from .isp_session import ALIVE
