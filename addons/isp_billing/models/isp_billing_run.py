@@ -432,7 +432,7 @@ class IspBillingRun(models.Model):
         self._each_or_all(partners, self._invoice_customers, "invoice")
 
     def _invoice_customers(self, partners):
-        """Post what these customers owe and have no invoice for: an invoice, a credit note, or both."""
+        """Post what these customers owe and have no invoice for: an invoice or a credit note, seldom both."""
         periods = self.env["isp.period"].sudo().search(
             [
                 ("company_id", "=", self.company_id.id),

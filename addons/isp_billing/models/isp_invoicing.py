@@ -19,16 +19,16 @@ class IspInvoicing(models.AbstractModel):
         """:param periods: ``isp.period`` rows of the current company; those invoiced already are left out
         :param invoice_date: date of the invoices; they are due ``isp_due_days`` later
         :param run: ``isp.billing.run`` the invoices belong to
-        :return: posted ``account.move``: for each customer one invoice of what is owed, or, where credits
-            outweigh it, an invoice of the charges and a credit note
+        :return: posted ``account.move``: for each customer one invoice of what is owed or one credit note of what is
+            given back; one of each where one document cannot be both (see ``_kind``)
         """
         locked = periods.try_lock_for_update()
         locked.invalidate_recordset(["move_line_id"])
         free = locked.filtered(lambda p: not p.move_line_id).sorted(lambda p: (p.partner_id.id, p.date_start, p.id))
-        groups = [part for group in free.grouped("partner_id").values() for part in self._split(group)]
+        groups = [part for group in free.grouped("partner_id").values() for part in self._split(group, invoice_date)]
         by_shape, safe = {}, self._copying_is_safe()
         for group in groups:
-            shape = self.with_context(l10n_ss_date=invoice_date)._shape(group) if safe else None
+            shape = self.with_context(l10n_ss_date=invoice_date)._shape(group, invoice_date) if safe else None
             by_shape.setdefault(shape, []).append(group)
         # Core makes and posts the first of each shape, with its taxes and terms; the others are copies of it.
         plain = [group for shape, same in by_shape.items() for group in (same[:1] if shape else same)]
@@ -41,24 +41,76 @@ class IspInvoicing(models.AbstractModel):
         moves.partner_id._isp_apply_credit(self.env.company)
         return moves
 
-    def _split(self, periods):
-        """:return: the documents for rows of one customer: together if the charges outweigh the credits in every tax
-        that they bear, else apart: an invoice is never below zero"""
-        credits = periods.filtered(lambda p: p.amount < 0)
-        if not credits or credits == periods:
+    def _split(self, periods, day):
+        """:return: the documents for rows of one customer: one wherever one can be, else what bears more charges than
+        credits apart from the rest"""
+        if self._kind(periods, day):
             return [periods]
+        given = {taxes for taxes, total in self._by_taxes(periods).items() if total < 0}
+        credits = periods.filtered(lambda p: self._taxes(p) in given)
+        return [periods - credits, credits]
+
+    def _kind(self, periods, day):
+        """The one document that these rows of one customer make: an invoice with credits as lines below zero, or a credit
+        note with charges as lines below zero.
+
+        Neither of them is below zero in total, nor in any tax: tax is charged by an invoice and given back by a credit note,
+        and the excise return tells them apart. So rows that charge one tax and give back another need two documents; so
+        does a deposit (which bears no tax) that is returned with a smaller charge that is taxed.
+
+        :return: "out_invoice", "out_refund", or None where it takes one of each
+        """
+        amounts = periods.mapped("amount")
+        if min(amounts) >= 0:
+            return "out_invoice"
+        if max(amounts) <= 0:
+            return "out_refund"
+        taxed = [total for taxes, total in self._by_taxes(periods).items() if taxes] or [0]
+        charges, gives, total = max(taxed) > 0, min(taxed) < 0, self._round(sum(amounts))
+        if charges and gives:
+            return None
+        if total >= 0 and not gives:
+            return "out_invoice"
+        if total <= 0 and not charges:
+            return "out_refund"
+        with_taxes = self._total(periods, day)
+        if charges and with_taxes >= 0:
+            return "out_invoice"
+        if gives and with_taxes <= 0:
+            return "out_refund"
+        # Who is exempt is charged no tax, whatever the product bears.
+        return ("out_invoice" if total > 0 else "out_refund") if with_taxes == total else None
+
+    @api.model
+    def _round(self, amount):
+        return self.env.company.currency_id.round(amount)
+
+    @api.model
+    def _taxes(self, period):
+        return (period.product_id or period.plan_id.product_id).taxes_id
+
+    def _by_taxes(self, periods):
+        """:return: {taxes: what rows that bear them come to without taxes}"""
         totals = {}
         for period in periods:
-            taxes = (period.product_id or period.plan_id.product_id).taxes_id
+            taxes = self._taxes(period)
             totals[taxes] = totals.get(taxes, 0) + period.amount
-        return [periods] if min(totals.values()) >= 0 else [periods - credits, credits]
+        return {taxes: self._round(total) for taxes, total in totals.items()}
+
+    def _total(self, periods, day):
+        """:return: what these rows come to with the taxes of the day; writes nothing"""
+        vals = self._prepare_document_vals("out_invoice", periods, day)
+        for _command, _id, line in vals["invoice_line_ids"]:
+            line.pop("isp_period_id")
+        move = self.env["account.move"].with_context(l10n_ss_date=fields.Date.to_string(day)).new(vals)
+        return self._round(move.tax_totals["total_amount_currency"])
 
     # === Copies of a posted invoice ===
 
-    def _shape(self, periods):
+    def _shape(self, periods, day):
         """:return: equal for two groups whose invoices differ in customer, number and texts only; None for one that
         only core may make"""
-        if sum(periods.mapped("amount")) <= 0:
+        if sum(periods.mapped("amount")) <= 0 or self._kind(periods, day) != "out_invoice":
             return None
         partner = periods.partner_id.with_company(self.env.company)
         if self.env["account.fiscal.position"]._get_fiscal_position(partner, self._delivery(partner)):
@@ -154,14 +206,16 @@ class IspInvoicing(models.AbstractModel):
         return number if line.display_type == "payment_term" else line.name or None
 
     def _prepare_move_vals(self, periods, invoice_date, run=None):
-        """:return: values of the document that charges these rows of one customer; a credit note when they sum below zero"""
-        company = self.env.company
-        is_credit = sum(periods.mapped("amount")) < 0
+        """:return: values of the document that these rows of one customer make, see ``_split``"""
+        return self._prepare_document_vals(self._kind(periods, invoice_date), periods, invoice_date, run)
+
+    def _prepare_document_vals(self, move_type, periods, invoice_date, run=None):
+        company, is_credit = self.env.company, move_type == "out_refund"
         charges = [period._prepare_invoice_line_vals() for period in periods]
         if is_credit:
             charges = [{**charge, "price_unit": -charge["price_unit"]} for charge in charges]
         return {
-            "move_type": "out_refund" if is_credit else "out_invoice",
+            "move_type": move_type,
             "company_id": company.id,
             "journal_id": company._isp_invoice_journal().id,
             "partner_id": periods.partner_id.id,

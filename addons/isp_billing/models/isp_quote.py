@@ -30,7 +30,7 @@ class IspQuote(models.AbstractModel):
             return total
         invoicing = self.env["isp.invoicing"].sudo().with_company(company)
         day = invoice_date or company._isp_today()
-        for part in invoicing._split(rows.sudo()):
+        for part in invoicing._split(rows.sudo(), day):
             total = Quote(*map(sum, zip(total, self._document(invoicing, part, day), strict=True)))
         return total
 

@@ -176,7 +176,9 @@ class IspSubscription(models.Model):
     def _settle(self, event):
         """Settle a line that has ended to one final document, in the transaction of the end.
 
-        What is not used is given back, what is used or agreed (notice, fee) is charged, the deposit is returned.
+        What is not used is given back, what is used or agreed (notice, fee) is charged, the deposit is returned: an
+        invoice, or a credit note with the charges as lines below zero. A deposit that is larger than taxed charges takes
+        one of each, as ``isp.invoicing._kind`` explains.
         Idempotency key: the event of the end, in the ``source`` of the rows ("termination/<event>/…").
         """
         self.auto_renew = False

@@ -138,6 +138,82 @@ class TestLife(PlanChangeCommon):
         self.assertEqual([row.amount for row in new.sorted("id")], [29032, 10000])
         self.assertEqual((len(new.move_id), new.move_id.amount_total), (1, 39032 * 1.2 // 1))
 
+    def _final(self, line):
+        """The documents of the settlement: [(type, total)], the ledger and the receivable agreeing with them."""
+        rows = line.period_ids.filtered(lambda row: row.source.split("/")[0] in ("termination", "deposit") and row.source != "deposit")
+        for row in rows:
+            sign = -1 if row.move_id.move_type == "out_refund" else 1
+            self.assertEqual(row.move_line_id.isp_period_id, row)
+            self.assertEqual(sign * row.move_line_id.price_subtotal, row.amount)
+        return [(move.move_type, move.amount_total) for move in rows.move_id.sorted("id")]
+
+    def test_refund_due_is_one_credit_note(self):
+        line = self._line_of(termination_fee=10000)
+        self._pay(line.partner_id, 216000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_refund", 132000)])
+        lines = line.period_ids.move_id.sorted("id")[-1].invoice_line_ids
+        self.assertEqual(sorted(lines.mapped("price_subtotal")), [-10000, 120000])
+        self.assertEqual(self._balance(line), -132000)
+
+    def test_credit_less_than_the_charges_is_one_invoice(self):
+        line = self._line_of(termination_fee=130000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_invoice", 12000)])
+
+    def test_nothing_left_is_one_invoice_of_nothing(self):
+        line = self._line_of(termination_fee=120000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_invoice", 0)])
+
+    def _line_with_deposit(self, deposit, customer=None, **policy):
+        self.company.isp_deposit_account_id = self.env["account.account"].create(
+            {"name": "Deposits", "code": "L2100", "account_type": "liability_current"}
+        )
+        policy = {"list_price": 180000, "deposit": deposit, **policy}
+        plan = self._create_plan(f"L-{self.env['isp.plan'].search_count([])}", **policy)
+        with freeze_time("2026-11-01 09:00:00"):
+            partner = customer or self._create_customer()
+            line = self.env["isp.subscription"].create({"partner_id": partner.id, "plan_id": plan.id, "anchor_day": 1})
+            line._set_state("active", "activation")
+            self._bill(date(2026, 11, 1))
+            self._pay(line.partner_id, self._balance(line))
+        return line
+
+    def test_deposit_and_unused_days_are_one_credit_note(self):
+        line = self._line_with_deposit(50000, termination_fee=10000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_refund", 50000 + 132000)])
+        self.assertEqual(self._balance(line), -182000)
+
+    def test_deposit_smaller_than_taxed_charges_is_one_invoice(self):
+        line = self._line_with_deposit(50000, termination_settlement="none", termination_fee=100000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_invoice", 70000)])
+
+    def test_taxes_decide_which_of_both(self):
+        """50,000 back and 45,000 to pay is a claim once the 45,000 bear their tax."""
+        line = self._line_with_deposit(50000, termination_settlement="none", termination_fee=45000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_invoice", 4000)])
+
+    def test_deposit_larger_than_taxed_charges_takes_both(self):
+        """A credit note charges no tax."""
+        line = self._line_with_deposit(50000, termination_settlement="none", termination_fee=10000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(sorted(self._final(line)), [("out_invoice", 12000), ("out_refund", 50000)])
+        self.assertEqual(self._balance(line), -38000)
+        moves = line.period_ids.move_id.sorted("id")[-2:]
+        self.assertEqual(sum(moves.mapped("amount_residual_signed")), -38000, "the invoice is paid from the deposit")
+
+    def test_who_is_exempt_has_one_document(self):
+        exempt = self.env["account.fiscal.position"].create({"name": "Exempt"})
+        self.excise.copy({"name": "Nothing", "amount": 0, "fiscal_position_ids": exempt.ids, "original_tax_ids": self.excise.ids})
+        customer = self._create_customer(property_account_position_id=exempt.id)
+        line = self._line_with_deposit(50000, customer, termination_settlement="none", termination_fee=10000)
+        self._at("2026-11-10", line, "terminated", "termination")
+        self.assertEqual(self._final(line), [("out_refund", 40000)])
+
     def test_end_by_the_provider_or_waived_has_no_notice_and_no_fee(self):
         line = self._line_of(termination_fee=10000, notice_days=30)
         self._at("2026-11-10", line, "terminated", "regulator")
