@@ -22,5 +22,6 @@
         "views/l10n_ss_certificate_views.xml",
         "views/l10n_ss_withholding_views.xml",
         "views/l10n_ss_excise_return_views.xml",
+        "wizards/account_payment_register_views.xml",
     ],
 }

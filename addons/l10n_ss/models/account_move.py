@@ -103,6 +103,16 @@ class AccountMove(models.Model):
         """Open a new record of tax withheld on these invoices of one customer."""
         return self.env["l10n_ss.withholding"]._action_new(self)
 
+    def _l10n_ss_proposed(self, rate):
+        """:return: what is withheld at this rate on the price without excise, less what is recorded already"""
+        self.ensure_one()
+        return max(self.currency_id.round(rate * self.amount_untaxed) - self.l10n_ss_withheld, 0)
+
+    def _l10n_ss_most(self, rate):
+        """:return: the most that can still be withheld: the rate on the total with excise"""
+        self.ensure_one()
+        return self.currency_id.round(rate * self.amount_total) - self.l10n_ss_withheld
+
     def _l10n_ss_lock(self):
         """Hold these rows until the end of the transaction; of two who record at once, the second is tried anew."""
         self.flush_recordset()

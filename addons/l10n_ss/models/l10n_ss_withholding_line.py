@@ -49,9 +49,7 @@ class L10nSsWithholdingLine(models.Model):
             if line.withholding_id.state not in (False, "draft"):
                 line.amount = line.amount
                 continue
-            invoice = line.invoice_id
-            withheld = invoice.currency_id.round(line._rate() * invoice.amount_untaxed) if invoice else 0
-            line.amount = max(withheld - invoice.l10n_ss_withheld, 0)
+            line.amount = line.invoice_id._l10n_ss_proposed(line._rate()) if line.invoice_id else 0
 
     def _rate(self):
         """:return: share withheld, e.g. 0.15; the tax itself is kept below zero, as a deduction"""
@@ -60,7 +58,7 @@ class L10nSsWithholdingLine(models.Model):
     def _check_amount(self):
         """Offices differ in whether they withhold on the price or on the total with excise; none withholds more."""
         currency, invoice = self.currency_id, self.invoice_id
-        most = currency.round(self._rate() * invoice.amount_total) - invoice.l10n_ss_withheld
+        most = invoice._l10n_ss_most(self._rate())
         if currency.compare_amounts(self.amount, 0) <= 0:
             raise UserError(
                 self.env._("%(invoice)s: enter the amount that was withheld, or remove the line.", invoice=invoice.display_name)

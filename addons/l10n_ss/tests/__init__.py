@@ -3,3 +3,4 @@ from . import test_certificate
 from . import test_excise_return
 from . import test_l10n_ss
 from . import test_withholding
+from . import test_withholding_payment

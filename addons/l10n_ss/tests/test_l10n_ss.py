@@ -197,6 +197,7 @@ class TestL10nSs(AccountTestInvoicingCommon):
             invoice,
             self.chart.ref("bank"),
             amount=216000 - 27000,
+            l10n_ss_withheld=0,
             payment_difference_handling="reconcile",
             writeoff_account_id=self.chart.ref("ss_withholding_receivable").id,
         )
