@@ -36,8 +36,7 @@ class Secret(fields.Char):
         return MASK if value else ""
 
     def write(self, records, value):
-        if value != MASK:
-            super().write(records, value)
+        return None if value == MASK else super().write(records, value)
 
 
 def reveal(record, name):

@@ -3,12 +3,11 @@ from unittest.mock import patch
 
 from cryptography.fernet import Fernet
 
+from odoo import fields, models
 from odoo.exceptions import UserError
 from odoo.orm.model_classes import add_to_registry
 from odoo.tests import TransactionCase
 from odoo.tools import SQL
-
-from odoo import fields, models
 
 from ..fields import MASK, Secret, reveal
 from ..tools import secret
