@@ -1,0 +1,153 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from odoo.addons.isp_secret.fields import Secret, reveal
+
+from ..drivers import WALLETS
+from ..drivers.base import Account, Keys, Tokens
+from ..drivers.transport import Pace, Transport
+
+
+class PaymentProvider(models.Model):
+    _inherit = "payment.provider"
+
+    code = fields.Selection(
+        selection_add=[(code, wallet.title) for code, wallet in WALLETS.items()],
+        ondelete=dict.fromkeys(WALLETS, "set default"),
+    )
+    wallet_flow = fields.Char(compute="_compute_wallet_flow", help="push, redirect, or nothing: this is no wallet.")
+    wallet_base_url = fields.Char(string="Host", copy=True, help="https address of the operator's API.")
+    wallet_test_base_url = fields.Char(string="Host of the sandbox", help="Used in test mode. Empty: the operator's own.")
+    wallet_environment = fields.Char(string="Target environment", help="The operator's name of the country, for example mtnsouthsudan. Test mode: the sandbox's.")
+    wallet_collection_key = Secret(string="Collection key", groups="base.group_system")
+    wallet_api_user = fields.Char(string="API user", copy=False, groups="base.group_system")
+    wallet_api_key = Secret(string="API key", groups="base.group_system")
+    wallet_disbursement_key = Secret(string="Disbursement key", groups="base.group_system", help="For refunds; this product has a key of its own.")
+    wallet_disbursement_user = fields.Char(string="Disbursement user", copy=False, groups="base.group_system", help="Empty: as for payments.")
+    wallet_disbursement_api_key = Secret(string="Disbursement API key", groups="base.group_system")
+    wallet_user_agent = fields.Char(string="User agent", default="isp-momo/19.0", help="What this server calls itself; some hosts refuse the name of a programming library.")
+    wallet_timeout = fields.Integer(string="Time-out (s)", default=30, help="Seconds to wait for an answer of the operator.")
+    wallet_rate = fields.Integer(string="Calls a second", default=10, help="No more calls a second than the operator allows.")
+    wallet_callback_base = fields.Char(
+        string="Callback address", help="Public https address of this server, registered with the operator. Empty: none is told, and the server asks by itself."
+    )
+    wallet_test_currency = fields.Char(string="Currency of the sandbox", help="Test mode asks for the same amount in this currency. Empty: that of the operator's sandbox.")
+    wallet_holder_check = fields.Selection(
+        [("none", "Ask nothing"), ("active", "Has it a wallet?"), ("name", "Has it a wallet, and whose?")],
+        string="Number before sending",
+        default="active",
+    )
+    wallet_notify = fields.Boolean(string="Tell the payer", help="After the payment the operator sends the payer a line with the reference.")
+
+    _wallet_timeout_right = models.Constraint("CHECK (wallet_timeout IS NULL OR wallet_timeout BETWEEN 1 AND 120)", "A time-out is 1 to 120 seconds.")
+    _wallet_rate_right = models.Constraint("CHECK (wallet_rate IS NULL OR wallet_rate BETWEEN 1 AND 1000)", "A rate is 1 to 1,000 calls a second.")
+
+    # === Compute ===
+
+    @api.depends("code")
+    def _compute_wallet_flow(self):
+        for provider in self:
+            provider.wallet_flow = getattr(WALLETS.get(provider.code), "flow", False)
+
+    def _compute_feature_support_fields(self):
+        """Override of `payment`: what the driver offers."""
+        super()._compute_feature_support_fields()
+        for provider in self:
+            wallet = WALLETS.get(provider.code)
+            if wallet and wallet.refunds:
+                provider.support_refund = "partial"
+
+    def _get_supported_currencies(self):
+        """Override of `payment`: the driver's."""
+        currencies = super()._get_supported_currencies()
+        wallet = WALLETS.get(self.code)
+        return currencies.filtered(lambda c: c.name in wallet.currencies) if wallet else currencies
+
+    def _get_default_payment_method_codes(self):
+        """Override of `payment`: a wallet's method has the wallet's code."""
+        self.ensure_one()
+        return {self.code} if self.code in WALLETS else super()._get_default_payment_method_codes()
+
+    def _get_compatible_providers(self, *args, is_validation=False, **kwargs):
+        """Override of `payment`: nothing is kept of a wallet, so there is nothing to validate."""
+        providers = super()._get_compatible_providers(*args, is_validation=is_validation, **kwargs)
+        return providers.filtered(lambda p: p.code not in WALLETS) if is_validation else providers
+
+    def _check_required_if_provider(self):
+        """Override of `payment`: an enabled wallet has its keys and its address."""
+        result = super()._check_required_if_provider()
+        for provider in self.filtered(lambda p: p.code in WALLETS and p.state != "disabled").sudo():
+            missing = [name for name in provider._wallet_required() if not provider[name]]
+            if missing:
+                labels = ", ".join(self._fields[name]._description_string(self.env) for name in missing)
+                raise ValidationError(self.env._("The following fields must be filled: %(fields)s", fields=labels))
+        return result
+
+    def _wallet_required(self):
+        """:return: names of the fields without which this wallet cannot ask for money"""
+        names = ["wallet_collection_key", "wallet_api_user", "wallet_api_key"]
+        return names if self.state == "test" else [*names, "wallet_base_url", "wallet_environment"]
+
+    def _get_reset_values(self):
+        """Override of `payment`: forget the keys."""
+        if self.code not in WALLETS:
+            return super()._get_reset_values()
+        return dict.fromkeys(
+            (
+                "wallet_collection_key",
+                "wallet_api_user",
+                "wallet_api_key",
+                "wallet_disbursement_key",
+                "wallet_disbursement_user",
+                "wallet_disbursement_api_key",
+            )
+        )
+
+    # === The driver ===
+
+    def _wallet_where(self):
+        """:return: (host, target environment, currency or "" for the transaction's own) of requests made now"""
+        self.ensure_one()
+        wallet = WALLETS[self.code]
+        if self.state == "test":
+            url = self.wallet_test_base_url or wallet.sandbox_url
+            return url, wallet.sandbox_environment, self.wallet_test_currency or wallet.sandbox_currency
+        return self.wallet_base_url or "", self.wallet_environment or "", ""
+
+    def _wallet_account(self, base_url, environment):
+        """:return: the driver's ``Account``, with secrets: for sending only"""
+        self.ensure_one()
+        provider = self.sudo()
+        user, key = provider.wallet_api_user or "", reveal(provider, "wallet_api_key")
+        return Account(
+            base_url=base_url,
+            environment=environment,
+            collection=Keys(reveal(provider, "wallet_collection_key"), user, key),
+            disbursement=Keys(
+                reveal(provider, "wallet_disbursement_key"),
+                provider.wallet_disbursement_user or user,
+                reveal(provider, "wallet_disbursement_api_key") or key,
+            ),
+            user_agent=provider.wallet_user_agent or "isp-momo/19.0",
+            timeout=provider.wallet_timeout or 30,
+        )
+
+    def _wallet_driver(self, base_url=None, environment=None, pace=None):
+        """:return: a driver of this provider as it is now, or for a host requests were made at before. No call is made.
+
+        :param pace: ``Pace`` shared with other drivers
+        """
+        self.ensure_one()
+        if base_url is None:
+            base_url, environment, _currency = self._wallet_where()
+        account = self._wallet_account(base_url, environment)
+        tokens = Tokens(self.env["isp.wallet.token"]._known(self, base_url, environment))
+        pace = pace or Pace(self.wallet_rate)
+        return WALLETS[self.code](account, tokens, Transport(account.user_agent, account.timeout, pace))
+
+    def _wallet_keep_tokens(self, driver):
+        """Keep what the driver fetched, so that the next one need not. Transaction: the caller's."""
+        account = driver.account
+        fresh, driver.tokens.fresh = driver.tokens.fresh, {}
+        self.env["isp.wallet.token"]._keep(self, account.base_url, account.environment, fresh)

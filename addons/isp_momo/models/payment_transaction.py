@@ -1,0 +1,174 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import logging
+import secrets
+import uuid
+
+from psycopg2 import errors
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command
+from odoo.tools import SQL
+
+from odoo.addons.isp_secret.fields import Secret
+
+from ..drivers import WALLETS
+from ..tools.msisdn import mask, parse
+
+_logger = logging.getLogger(__name__)
+
+
+class PaymentTransaction(models.Model):
+    _inherit = "payment.transaction"
+
+    wallet_uuid = fields.Char(string="Request", readonly=True, copy=False, help="X-Reference-Id: the operator knows the request by it; sent again it is the same request.")
+    wallet_key = fields.Char(string="Asked by", readonly=True, copy=False, help="Key of the caller: what is asked twice is one request.")
+    wallet_token = fields.Char(string="Callback token", readonly=True, copy=False, groups="base.group_system")
+    wallet_base_url = fields.Char(string="Made at", readonly=True, copy=False, help="A request is known only at the host that took it.")
+    wallet_environment = fields.Char(string="Made in", readonly=True, copy=False)
+    wallet_currency = fields.Char(string="Asked in", readonly=True, copy=False, help="Currency as sent: the sandbox has its own.")
+    wallet_msisdn = fields.Char(string="Payer's number", readonly=True, copy=False)
+    wallet_holder = fields.Char(string="Holder", readonly=True, copy=False)
+    wallet_phase = fields.Selection(
+        [("to_send", "To be sent"), ("sent", "Asked"), ("final", "Answered"), ("given_up", "Given up")],
+        string="Request is",
+        readonly=True,
+        copy=False,
+        help="Given up: the operator never gave a final answer. A late success is taken all the same.",
+    )
+    wallet_since = fields.Datetime(string="Asked at", readonly=True, copy=False)
+    wallet_next = fields.Datetime(string="Asks again at", readonly=True, copy=False)
+    wallet_asked = fields.Datetime(string="Last asked at", readonly=True, copy=False)
+    wallet_woken = fields.Datetime(string="Last woken at", readonly=True, copy=False)
+    wallet_tries = fields.Integer(string="Tries", readonly=True, copy=False)
+    wallet_unsure = fields.Boolean(string="May have arrived", readonly=True, copy=False)
+    wallet_reason = fields.Char(string="Operator's reason", readonly=True, copy=False)
+    wallet_problem = fields.Char(string="To look at", readonly=True, copy=False)
+    wallet_raw = fields.Text(string="Last answer", readonly=True, copy=False)
+    wallet_callback = fields.Text(string="Last callback", readonly=True, copy=False, help="As it came; never believed.")
+    wallet_data = Secret(readonly=True, groups="base.group_system", help="What the driver needs to ask again, as JSON.")
+    wallet_payment_url = fields.Char(string="Operator's page", readonly=True, copy=False, groups="base.group_system")
+
+    _wallet_uuid_unique = models.UniqueIndex("(wallet_uuid) WHERE wallet_uuid IS NOT NULL", "This request exists already.")
+    _wallet_key_unique = models.UniqueIndex("(wallet_key) WHERE wallet_key IS NOT NULL", "This was asked already.")
+    _wallet_token_unique = models.UniqueIndex("(wallet_token) WHERE wallet_token IS NOT NULL", "This callback address exists already.")
+    _wallet_reference_unique = models.UniqueIndex(
+        "(provider_id, provider_reference) WHERE wallet_uuid IS NOT NULL AND provider_reference IS NOT NULL",
+        "The operator's reference is that of another payment.",
+    )
+    _wallet_due = models.Index("(wallet_next) WHERE wallet_next IS NOT NULL")
+
+    # === For code ===
+
+    @api.model
+    def _wallet_request(self, provider, partner, amount, msisdn, *, key, invoices=None, reference_prefix=None, values=None):
+        """Ask a payer for money on the phone. Nothing is sent here: the poller sends after the commit.
+
+        :param provider: ``payment.provider`` of a wallet, in test mode or enabled
+        :param partner: who the money counts for; the number may be another's
+        :param amount: in the currency of the invoices, else of the provider's company
+        :param msisdn: the payer's number as typed; needed by wallets that push
+        :param key: idempotency key of the caller (UNIQUE): called again with it, the first request is answered
+        :param invoices: ``account.move`` the money pays, all of one currency
+        :param reference_prefix: begin of the reference; without it the invoices' numbers
+        :param values: more values of the transaction
+        :return: the ``payment.transaction`` (sudo)
+        :raise UserError: no such wallet, no number, no amount
+
+        Transaction: the caller's; killed before its commit, nothing was asked.
+        """
+        transactions = self.sudo()
+        found = transactions.search([("wallet_key", "=", key)])
+        if found:
+            return found
+        provider = provider.sudo()
+        if provider.code not in WALLETS or provider.state == "disabled":
+            raise UserError(self.env._("%(provider)s cannot be asked for money: it is no wallet, or disabled.", provider=provider.name))
+        currency = (invoices and invoices.currency_id) or provider.company_id.currency_id
+        currency.ensure_one()
+        if currency.compare_amounts(amount, 0) <= 0:
+            raise UserError(self.env._("The amount must be more than zero."))
+        prepared = transactions._prepare_wallet_request(provider, partner, amount, currency, key, invoices, reference_prefix)
+        # Two at once: the lock orders them, and the second is run again where it cannot see what the first made.
+        self.env.cr.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"wallet_key:{key}"))
+        try:
+            with self.env.cr.savepoint():
+                transaction = transactions.create({**prepared, **(values or {})})
+                transaction.flush_recordset()
+        except errors.UniqueViolation as error:
+            if error.diag.constraint_name != "payment_transaction__wallet_key_unique":
+                raise
+            raise errors.SerializationFailure(str(error)) from error
+        transaction._wallet_start(msisdn)
+        transaction._log_sent_message()
+        return transaction
+
+    def _prepare_wallet_request(self, provider, partner, amount, currency, key, invoices, reference_prefix):
+        method = provider.payment_method_ids.filtered(lambda m: m.code == provider.code)[:1]
+        return {
+            "provider_id": provider.id,
+            "payment_method_id": method.id or provider.with_context(active_test=False).payment_method_ids[:1].id,
+            "partner_id": partner.id,
+            "amount": amount,
+            "currency_id": currency.id,
+            "operation": "online_direct" if provider.wallet_flow == "push" else "online_redirect",
+            "reference": self._compute_reference(
+                provider.code, prefix=reference_prefix, **({"invoice_ids": [Command.set(invoices.ids)]} if invoices else {})
+            ),
+            "invoice_ids": [Command.set(invoices.ids)] if invoices else False,
+            "wallet_key": key,
+        }
+
+    def _on_wallet_final(self):
+        """Hook: the request is final, ``state`` says how (done, error). Called once for every change of it, in the
+        transaction of the change: an error may be followed by a late done.
+        """
+
+    # === Begin ===
+
+    def _wallet_start(self, msisdn=""):
+        """Write down that this transaction is to be asked for; the second time nothing. Lock: the row.
+
+        :raise ValidationError: the number is none
+        """
+        self.ensure_one()
+        self._wallet_lock()
+        if self.wallet_phase:
+            return
+        wallet = WALLETS[self.provider_code]
+        number = parse(msisdn, self.company_id.country_id.code or "SS") if msisdn else ""
+        if wallet.flow == "push" and not number:
+            raise ValidationError(self.env._("“%(number)s” is no telephone number.", number=msisdn or ""))
+        url, environment, currency = self.provider_id._wallet_where()
+        now = fields.Datetime.now()
+        self.write(
+            {
+                "wallet_uuid": str(uuid.uuid4()),
+                "wallet_token": secrets.token_urlsafe(24),
+                "wallet_base_url": url,
+                "wallet_environment": environment,
+                "wallet_currency": currency or self.currency_id.name,
+                "wallet_msisdn": number,
+                "wallet_phase": "to_send",
+                "wallet_since": now,
+                "wallet_next": now if wallet.flow == "push" else False,
+                "wallet_tries": 0,
+            }
+        )
+        _logger.info("%s: %s to be asked of %s", self.reference, self.amount, mask(number))
+        self._wallet_trigger()
+
+    def _wallet_lock(self):
+        """Lock these rows in the order of their ids and read them anew."""
+        self.flush_recordset()
+        if self:
+            self.env.cr.execute(SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR UPDATE", tuple(self.ids)))
+        self.invalidate_recordset()
+
+    def _wallet_trigger(self, at=None):
+        """The poller runs after this transaction's commit, or at a time."""
+        self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
+
+    @api.model
+    def _cron_wallet(self):
+        """Send what is to be sent, read what is open, book what is paid."""
