@@ -8,8 +8,10 @@ import secrets
 import socket
 import zlib
 
-from . import paths
+from . import kannel, paths
 from .freeradius import FreeRadius
+from .kannel import Kannel
+from .momo import Momo
 from .odoo_server import Odoo
 from .postgres import Postgres
 from .proxy import Proxy
@@ -22,6 +24,8 @@ _FIRST_PORTS = {
     "postgres": 15432,
     "radius_auth": 11812,
     "radius_acct": 12813,
+    "momo": 8790,
+    **kannel.PORTS,
 }
 _UDP = {"radius_auth", "radius_acct"}
 
@@ -40,6 +44,9 @@ class Instance:
         self.radius = FreeRadius(self.dir, self.ports, self.secrets, database, self.postgres)
         self.odoo = Odoo(self.dir, self.ports, self.secrets, database, workers)
         self.proxy = Proxy(self.dir, self.ports)
+        # The world outside, simulated: started where it is asked for.
+        self.kannel = Kannel(self.dir, self.ports)
+        self.momo = Momo(self.dir, self.ports["momo"], self.kannel.messages)
 
     @property
     def url(self) -> str:
@@ -51,7 +58,7 @@ class Instance:
 
     def stop(self) -> None:
         """Stop what this process started, users' side first."""
-        for _name, service in reversed(self.services()):
+        for service in (*(service for _name, service in reversed(self.services())), self.momo, self.kannel):
             service.stop()
 
     def _load_secrets(self) -> dict[str, str]:

@@ -124,7 +124,7 @@ def _debian() -> None:
                 [*root, "apt-get", "update", "-q", _WAIT],
                 [*root, "apt-get", "install", "-y", "-q", _WAIT, "--no-install-recommends", *missing],
             )
-        for service in ("freeradius", "caddy"):
+        for service in ("freeradius", "caddy", "kannel"):
             if service in missing and Path("/run/systemd/system").exists():
                 run([*sudo(), "systemctl", "disable", "--now", service], check=False)
         have = _installed()

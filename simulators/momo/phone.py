@@ -30,7 +30,8 @@ header{display:flex;justify-content:space-between;align-items:baseline}h1{font-s
 .card{border:1px solid #bbb;border-radius:.5rem;padding:.7rem;margin:.5rem 0;overflow-wrap:anywhere}.big{font-size:1.3rem;font-weight:700}
 .pair{display:flex;gap:.5rem;margin-top:.6rem}button,input{font:inherit;padding:.7rem;border-radius:.4rem;border:1px solid #888;flex:1;box-sizing:border-box;max-width:100%}
 .yes{background:#fc0}.muted{color:#666;font-size:.85rem}a{color:#05c}"""
-_SMS = re.compile(r"<(\S+) (\S+) (text|data|udh|ucs-?2) ?(.*)>\s*$", re.DOTALL)
+#: A line of fakesmsc: sender, receiver, kind, text; "udh" has a header first and its own kind after it.
+_SMS = re.compile(r"<(\S+) (\S+) (?:udh \S+ )?(text|data|ucs-2) ?(.*)>\s*$")
 
 
 def _language(request):
@@ -147,18 +148,12 @@ def _stamp(line, default):
 
 
 def decode(kind, payload):
-    """The text of one line of fakesmsc: plain, or url-encoded bytes in UTF-16 (``data``), or such with a header (``udh``).
+    """The text of one line of fakesmsc.
 
-    >>> decode("text", "hello"), decode("data", "%06%45%06%31"), decode("udh", "%05%00%03%01%02%01 hi")
-    ('hello', 'مر', 'hi')
+    >>> decode("text", "hello"), decode("ucs-2", "%06E%061"), decode("data", "a+b%21")
+    ('hello', 'مر', 'a b!')
     """
     if kind == "text":
         return payload
-    if kind == "udh":
-        payload = payload.partition(" ")[2]
-        if "%" not in payload:
-            return payload
     data = unquote_to_bytes(payload.replace("+", " "))
-    return data.decode("utf-16-be", "replace") if len(data) % 2 == 0 else data.decode("utf-8", "replace")
-
-
+    return data.decode("utf-16-be" if kind == "ucs-2" else "utf-8", "replace")
