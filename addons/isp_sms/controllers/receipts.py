@@ -1,0 +1,41 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import hmac
+import logging
+import re
+import time
+
+from odoo import http
+from odoo.http import Controller, request, route
+
+from ..drivers.kannel import receipt
+
+_logger = logging.getLogger(__name__)
+_UUID = re.compile(r"[0-9a-f]{32}")
+
+
+class Forged:
+    """Counts what is refused; the log is told once a minute."""
+
+    count, told = 0, 0.0
+
+    @classmethod
+    def add(cls):
+        cls.count += 1
+        now = time.monotonic()
+        if now - cls.told > 60:
+            _logger.info("%s forged or broken SMS delivery reports refused", cls.count)
+            cls.count, cls.told = 0, now
+
+
+class IspSmsReceipts(Controller):
+    """Delivery reports. The routes only keep them; `isp.sms.receipt` reads them later."""
+
+    @route("/isp_sms/receipt/<string:uuid>/<int:attempt>/<string:signature>", type="http", auth="none", csrf=False, save_session=False, methods=["GET", "POST"])
+    def kannel(self, uuid, attempt, signature, **values):
+        env = request.env(su=True)
+        good = _UUID.fullmatch(uuid) and 0 <= attempt < 10000
+        if not good or not hmac.compare_digest(env["isp.sms.message"]._receipt_signature(uuid, attempt), signature):
+            Forged.add()
+            return request.make_response("forged", status=403)
+        env["isp.sms.receipt"]._take(env["isp.sms.gateway"], [receipt(uuid, attempt, values)], attempt)
+        return http.Response("OK", status=200, content_type="text/plain")

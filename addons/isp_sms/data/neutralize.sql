@@ -1,0 +1,3 @@
+-- A copy of the database sends nothing, and holds no key.
+UPDATE isp_sms_gateway SET active = false, username = NULL, password = NULL, callback_token = md5(random()::text || id::text);
+UPDATE isp_sms_message SET state = 'canceled' WHERE state IN ('queued', 'handing');
