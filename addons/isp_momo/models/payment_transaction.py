@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import json
 import logging
 import secrets
 import uuid
@@ -10,9 +11,11 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tools import SQL
 
-from odoo.addons.isp_secret.fields import Secret
+from odoo.addons.isp_secret.fields import Secret, reveal
 
+from .. import const
 from ..drivers import WALLETS
+from ..drivers.base import Order
 from ..tools.msisdn import mask, parse
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class PaymentTransaction(models.Model):
     wallet_next = fields.Datetime(string="Asks again at", readonly=True, copy=False)
     wallet_asked = fields.Datetime(string="Last asked at", readonly=True, copy=False)
     wallet_woken = fields.Datetime(string="Last woken at", readonly=True, copy=False)
+    wallet_tell = fields.Boolean(string="Payer to be told", readonly=True, copy=False)
     wallet_tries = fields.Integer(string="Tries", readonly=True, copy=False)
     wallet_unsure = fields.Boolean(string="May have arrived", readonly=True, copy=False)
     wallet_reason = fields.Char(string="Operator's reason", readonly=True, copy=False)
@@ -56,7 +60,8 @@ class PaymentTransaction(models.Model):
         "(provider_id, provider_reference) WHERE wallet_uuid IS NOT NULL AND provider_reference IS NOT NULL",
         "The operator's reference is that of another payment.",
     )
-    _wallet_due = models.Index("(wallet_next) WHERE wallet_next IS NOT NULL")
+    _wallet_next_index = models.Index("(wallet_next) WHERE wallet_next IS NOT NULL")
+    _wallet_to_book_index = models.Index("(id) WHERE wallet_uuid IS NOT NULL AND state = 'done' AND is_post_processed IS NOT TRUE")
 
     # === For code ===
 
@@ -96,7 +101,7 @@ class PaymentTransaction(models.Model):
                 transaction = transactions.create({**prepared, **(values or {})})
                 transaction.flush_recordset()
         except errors.UniqueViolation as error:
-            if error.diag.constraint_name != "payment_transaction__wallet_key_unique":
+            if error.diag.constraint_name != "payment_transaction_wallet_key_unique":
                 raise
             raise errors.SerializationFailure(str(error)) from error
         transaction._wallet_start(msisdn)
@@ -169,6 +174,85 @@ class PaymentTransaction(models.Model):
         """The poller runs after this transaction's commit, or at a time."""
         self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
 
-    @api.model
-    def _cron_wallet(self):
-        """Send what is to be sent, read what is open, book what is paid."""
+    # === The framework's side ===
+
+    def _prepare_wallet_order(self):
+        """:return: the driver's ``Order`` of this request"""
+        self.ensure_one()
+        provider, company = self.provider_id, self.company_id
+        base = (provider.wallet_callback_base or "").rstrip("/")
+        refund = self.operation == "refund"
+        return Order(
+            uuid=self.wallet_uuid,
+            reference=self.reference,
+            amount=self._wallet_amount(),
+            currency=self.wallet_currency,
+            msisdn=self.wallet_msisdn or "",
+            payer_message=f"{company.name} {self.reference}",
+            payee_note=f"{self.reference} {self.partner_id.name or ''}",
+            callback_url=f"{base}/payment/wallet/{self.wallet_token}" if base else "",
+            language=(self.partner_lang or "en")[:2],
+            original=self.source_transaction_id.wallet_uuid or "" if refund else "",
+            data=json.loads(reveal(self, "wallet_data") or "{}"),
+        )
+
+    def _wallet_amount(self):
+        """:return: the amount as sent: positive, without an exponent, with the currency's decimals only where there are any
+
+        SSP and other wallets' currencies are whole; MTN takes decimals where they are needed.
+        """
+        text = f"{abs(self.amount):.{self.currency_id.decimal_places}f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+    def _wallet_text(self, code):
+        """:return: what the payer is told, in the payer's language"""
+        return self.with_context(lang=self.partner_lang or self.env.lang).env._(const.TEXTS.get(code, const.TEXT))
+
+    def _wallet_staff_text(self):
+        """:return: what staff read beside the payer's text"""
+        code = self.wallet_problem or self.wallet_reason
+        return self.env._(const.STAFF_TEXTS[code]) if code in const.STAFF_TEXTS else ""
+
+    def _wallet_notice(self):
+        """:return: what the operator tells the payer after the payment"""
+        lang = self.with_context(lang=self.partner_lang or self.env.lang)
+        return lang.env._("%(company)s: paid, thank you. Reference %(reference)s.", company=self.company_id.name, reference=self.reference)
+
+    def _extract_amount_data(self, payment_data):
+        """Override of `payment`: the status that was read; a sandbox pays in a currency of its own."""
+        status = payment_data.get("wallet_status") if self.provider_code in WALLETS else None
+        if self.provider_code not in WALLETS:
+            return super()._extract_amount_data(payment_data)
+        if not status or status.amount is None:
+            return None
+        same = status.currency in (None, self.wallet_currency)
+        return {"amount": float(status.amount), "currency_code": self.currency_id.name if same else status.currency}
+
+    def _apply_updates(self, payment_data):
+        """Override of `payment`: done when the status that was read from the operator says so, and by nothing else."""
+        if self.provider_code not in WALLETS:
+            return super()._apply_updates(payment_data)
+        status = payment_data.get("wallet_status")
+        if status and status.state == "done":
+            self._set_done(extra_allowed_states=("cancel",))
+        return None
+
+    def _wallet_wake(self):
+        """Ask the operator now, at most once a second for each; also what failed or was given up. Money that is booked sleeps on."""
+        self.flush_recordset()
+        now = fields.Datetime.now()
+        woken = self.env.execute_query(
+            SQL(
+                """UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s,
+                          wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
+                    WHERE id = ANY(%(ids)s) AND wallet_phase IS NOT NULL AND state != 'done'
+                      AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
+                RETURNING id""",
+                ids=self.ids,
+                now=now,
+            )
+        )
+        self.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase"])
+        if woken:
+            self._wallet_trigger()
+        return bool(woken)

@@ -1,7 +1,56 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+import requests
+
 from odoo.tests import tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Simulator:
+    """MTN's and Orange's servers as a process of this test (``simulators/momo``), with its switches."""
+
+    def __init__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "simulators.momo", "--port", str(port), "--state", ":memory:"]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.url = f"http://127.0.0.1:{port}"
+        for _n in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        self.fault(approve="phone")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+    def control(self, path, **values):
+        return requests.post(f"{self.url}/_control/{path}", data=json.dumps(values), timeout=10).json()
+
+    def fault(self, **values):
+        return self.control("faults", **values)
+
+    def decide(self, tx, approve=True):
+        return self.control(f"decide/{tx.wallet_uuid}", approve=approve)
+
+    def asked(self, kind="requesttopay"):
+        """:return: what the operator was asked for, {uuid: transaction}"""
+        found = requests.get(f"{self.url}/_control/transactions", params={"kind": kind}, timeout=10).json()["transactions"]
+        return found
 
 
 @tagged("post_install", "-at_install")
@@ -60,3 +109,46 @@ class WalletCommon(AccountTestInvoicingCommon):
         return self.env["payment.transaction"]._wallet_request(
             self.provider, kwargs.pop("partner", self.payer), amount, kwargs.pop("msisdn", "0921234567"), key=key, invoices=invoices, **kwargs
         )
+
+    def _poll(self, rounds=1, module="odoo.addons.isp_momo.models.payment_transaction_poller", **constants):
+        """Run the poller as its job does, in a transaction of its own that it commits."""
+        self.env.flush_all()
+        with self.enter_registry_test_mode(), contextlib.ExitStack() as stack:
+            for name, value in {"LINGER": 0, **constants}.items():
+                stack.enter_context(patch(f"{module}.{name}", value))
+            for _n in range(rounds):
+                with self.registry.cursor() as cr:
+                    self.env(cr=cr, su=True)["payment.transaction"]._cron_wallet()
+        self.env.invalidate_all()
+
+    def _due(self, *transactions):
+        """Time passes: these are asked for in the next round."""
+        for tx in transactions:
+            tx.wallet_next = "2020-01-01"
+
+    def _age(self, tx, **delta):
+        """The request was made longer ago."""
+        tx.wallet_since -= timedelta(**delta)
+
+
+class SimulatorCommon(WalletCommon):
+    """As above, with the operator's simulator behind the provider."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.simulator = Simulator()
+        cls.addClassCleanup(cls.simulator.stop)
+        cls.provider.write(
+            {
+                "wallet_base_url": cls.simulator.url,
+                "wallet_api_user": "5a1b9d52-4f0e-4a55-9a0e-6c1d1f3e7b10",
+                "wallet_api_key": "simulated-api-key",
+                "wallet_collection_key": "simulated-collection-key",
+                "wallet_disbursement_key": "simulated-disbursement-key",
+            }
+        )
+
+    def setUp(self):
+        super().setUp()
+        self.simulator.control("reset")

@@ -1,1 +1,3 @@
+from . import masked
 from . import msisdn
+from . import schedule

@@ -1,0 +1,15 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import doctest
+
+from odoo.tests import BaseCase, tagged
+
+from ..drivers import mtn
+from ..tools import masked, msisdn, schedule
+
+
+@tagged("post_install", "-at_install")
+class TestEngine(BaseCase):
+    def test_doctests(self):
+        for module in (masked, msisdn, mtn, schedule):
+            result = doctest.testmod(module)
+            self.assertEqual((result.failed, bool(result.attempted)), (0, True), module.__name__)
