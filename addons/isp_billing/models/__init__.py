@@ -42,6 +42,7 @@ from . import isp_subscription_promotion
 from . import isp_subscription_service
 from . import isp_subscription_change
 from . import isp_subscription_life
+from . import isp_subscription_end
 from . import l10n_ss_certificate
 from . import l10n_ss_withholding
 from . import mail_mail

@@ -290,6 +290,96 @@ class TestLife(PlanChangeCommon):
             self._pay(line.partner_id, 216000)
         self.assertEqual((line.prepaid_number, line.auto_renew, line.expired), (2, False, True))
 
+    # === The form that ends a line ===
+
+    def _ending(self, lines, user=None, reason="termination", waive=False):
+        wizards = self.env["isp.subscription.state.wizard"].with_user(user or self.env.user)
+        form = Form(wizards.with_context(default_subscription_ids=lines.ids, default_new_state="terminated"))
+        form.reason = reason
+        if waive:
+            form.waive = True
+        return form
+
+    def _traces(self):
+        self.env.flush_all()
+        tables = ("account_move", "isp_period", "isp_subscription_event", "isp_notice", "mail_message")
+        self.env.cr.execute(" UNION ALL ".join(f"SELECT count(*), max(write_date) FROM {table}" for table in tables))
+        return self.env.cr.fetchall()
+
+    @freeze_time("2026-11-10 09:00:00")
+    def test_end_is_shown_before_it_is_confirmed(self):
+        line = self._line_with_deposit(50000, termination_fee=10000)
+        before = self._traces()
+        form = self._ending(line)
+        self.assertEqual((form.settle_credit, form.settle_charge, form.settle_deposit), (-120000, 10000, -50000))
+        self.assertEqual((form.settle_tax, form.settle_total), (-22000, -182000))
+        self.assertEqual((form.settle_due, form.settle_refund, form.settle_note), (0, 182000, False))
+        self.assertEqual(form.settle_detail.count("\n"), 3, "three rows and their document")
+        self.assertEqual((line.state, self._traces()), ("active", before), "nothing of it is done")
+        wizard = form.save()
+        self.assertEqual((line.state, self._balance(line)), ("active", 0))
+        wizard.action_confirm()
+        self.assertEqual((line.state, self._balance(line)), ("terminated", -182000))
+        self.assertEqual(self._final(line), [("out_refund", 182000)])
+        wizard.action_confirm()
+        self.assertEqual(self._balance(line), -182000)
+
+    @freeze_time("2026-11-10 09:00:00")
+    def test_form_follows_reason_and_waiver(self):
+        line = self._line_of(termination_fee=10000, notice_days=25)
+        form = self._ending(line)
+        self.assertEqual((form.settle_charge, form.settle_credit, form.settle_due), (39032, 0, 216000 + 46838))
+        form.reason = "regulator"
+        self.assertEqual((form.settle_charge, form.settle_credit), (0, -120000))
+        form.reason = "customer"
+        self.assertEqual((form.settle_charge, form.settle_credit), (39032, 0))
+        form.waive = True
+        self.assertEqual((form.settle_charge, form.settle_credit, form.settle_total), (0, -120000, -144000))
+        form.save().action_confirm()
+        self.assertEqual(self._final(line), [("out_refund", 144000)])
+
+    @freeze_time("2026-11-10 09:00:00")
+    def test_form_of_arrears_several_and_too_many(self):
+        arrears = self._create_line(plan_id=self.arrears.id)
+        form = self._ending(arrears)
+        self.assertEqual((form.settle_note, form.settle_charge), (False, 60000))
+        plan = self._create_plan("L-TWO")
+        lines = self._create_line(plan_id=plan.id) + self._create_line(plan_id=plan.id)
+        self._bill(date(2026, 11, 1))
+        form = self._ending(lines + arrears)
+        self.assertEqual((form.settle_charge, form.settle_credit, form.settle_total), (60000, -240000, 72000 - 2 * 144000))
+        paused = self.env["isp.subscription.state.wizard"].with_context(default_subscription_ids=lines.ids, default_new_state="paused")
+        self.assertFalse(Form(paused).settled)
+        many = self.env["isp.subscription"].union(*(self._create_line(plan_id=plan.id) for _number in range(11)))
+        form = self._ending(many)
+        self.assertEqual((form.settled, form.settle_total), (False, 0))
+        self.assertIn("10", form.settle_note)
+        form.save().action_confirm()
+        self.assertEqual(set(many.mapped("state")), {"terminated"})
+
+    @freeze_time("2026-11-10 09:00:00")
+    def test_amounts_that_changed_since_the_form_was_opened(self):
+        line = self._line_of(termination_fee=10000)
+        wizard = self._ending(line).save()
+        line.plan_id.termination_fee = 20000
+        with self.assertRaisesRegex(UserError, "changed meanwhile"), self.cr.savepoint():
+            wizard.action_confirm()
+        self.env.invalidate_all()
+        self.assertEqual(line.state, "active")
+
+    @freeze_time("2026-11-10 09:00:00")
+    def test_form_of_who_may_and_who_may_not(self):
+        line = self._line_of(termination_fee=10000)
+        service = new_test_user(self.env, "l-care", "isp_base.group_isp_customer_service")
+        form = self._ending(line, service)
+        self.assertEqual(form.settle_total, -132000)
+        form.save().action_confirm()
+        self.assertEqual(self._final(line), [("out_refund", 132000)])
+        self.assertEqual(self._ending(line).settle_total, 0)
+        technician = new_test_user(self.env, "l-tech", "isp_base.group_isp_technician")
+        with self.assertRaises(AccessError):
+            self._ending(self._line_of(), technician)
+
     # === Refund ===
 
     def test_refund_is_paid_once_and_never_more_than_the_credit(self):
