@@ -20,4 +20,7 @@
         "views/isp_sms_receipt_views.xml",
         "views/menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["isp_sms/static/src/sms_widget/*"],
+    },
 }

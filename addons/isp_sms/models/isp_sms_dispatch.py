@@ -121,11 +121,13 @@ class IspSmsMessage(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
+                WITH taken AS (
                 UPDATE isp_sms_message SET state = 'handing', gateway_id = %s, handed_at = %s, tries = tries + 1, next_try = NULL, error = NULL, error_code = NULL
                  WHERE id IN (SELECT id FROM isp_sms_message
                                WHERE state = 'queued' AND (next_try IS NULL OR next_try <= %s) AND (valid_until IS NULL OR valid_until > %s) AND %s
                                ORDER BY kind DESC, id LIMIT %s FOR UPDATE SKIP LOCKED)
-             RETURNING uuid, number, body, encoding, parts, tries
+             RETURNING kind, id, uuid, number, body, encoding, parts, tries)
+                SELECT uuid, number, body, encoding, parts, tries FROM taken ORDER BY kind DESC, id
                 """,
                 gateway.id,
                 now,
