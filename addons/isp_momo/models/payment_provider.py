@@ -52,11 +52,12 @@ class PaymentProvider(models.Model):
 
     def _compute_feature_support_fields(self):
         """Override of `payment`: what the driver offers."""
-        super()._compute_feature_support_fields()
+        result = super()._compute_feature_support_fields()
         for provider in self:
             wallet = WALLETS.get(provider.code)
             if wallet and wallet.refunds:
                 provider.support_refund = "partial"
+        return result
 
     def _get_supported_currencies(self):
         """Override of `payment`: the driver's."""
