@@ -112,7 +112,7 @@ def _waiting(document, text):
     body = document["body"]
     asks = html.escape(body.get("payeeNote") or body.get("payerMessage") or body["externalId"])
     return (
-        f'<form method="post" class="card"><div dir="auto">{asks} {text["asks"]}</div><div class="big">{html.escape(body["amount"])} {body["currency"]}</div>'
+        f'<form method="post" class="card"><div><bdi>{asks}</bdi> {text["asks"]}</div><div class="big"><bdi>{float(body["amount"]):,.10g} {body["currency"]}</bdi></div>'
         f'<div class="muted">{html.escape(body.get("payerMessage", ""))}</div><input type="hidden" name="reference" value="{document["reference"]}">'
         f'<div class="pair"><button class="yes" name="do" value="approve">{text["approve"]}</button><button name="do" value="reject">{text["reject"]}</button></div></form>'
     )

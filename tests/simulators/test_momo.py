@@ -234,7 +234,7 @@ def test_approved_on_the_phone(mtn):
     status = mtn.status(reference)
     assert status["status"] == "PENDING" and "financialTransactionId" not in status and "reason" not in status
     page = requests.get(f"{mtn.momo.url}/phone/211921000001", timeout=10).text
-    assert "5000 SSP" in page and reference in page
+    assert "5,000 SSP" in page and reference in page
     requests.post(f"{mtn.momo.url}/phone/211921000001", data={"reference": reference, "do": "approve"}, timeout=10)
     status = mtn.status(reference)
     assert status["status"] == "SUCCESSFUL" and status["financialTransactionId"].isdigit() and status["externalId"] == "INV-1"
