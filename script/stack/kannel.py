@@ -47,7 +47,8 @@ class Kannel:
 
     def start(self) -> None:
         private_dir(self.dir)
-        (self.dir / "spool").mkdir(exist_ok=True)
+        for name in ("spool", "dlr"):
+            (self.dir / name).mkdir(exist_ok=True)
         values = {f"{name.upper()}_PORT": port for name, port in self.ports.items() if name in PORTS}
         values |= {"KANNEL_PASSWORD": self.password, "KANNEL_DIR": self.dir}
         conf = write_private(self.dir / "kannel.conf", config.render("kannel/kannel.conf", values))

@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import api, models
 
+from odoo.addons.sms.tools.sms_api import SmsApi
+
 from ..tools.sms_api import SmsApiGateways
 
 
@@ -8,11 +10,11 @@ class SmsSms(models.Model):
     _inherit = "sms.sms"
 
     def _split_by_api(self):
-        """Override of `sms`: one way out for each company."""
+        """Override of `sms`: one way out for each company, that of its `_get_sms_api_class`."""
         others = self.browse()
         for company, records in self.grouped(lambda sms: sms._get_sms_company()[:1]).items():
             api_class = (company or self.env.company)._get_sms_api_class()
-            if issubclass(api_class, SmsApiGateways):
+            if api_class is not SmsApi:
                 sms_api = api_class(self.env)
                 sms_api._set_company(company or self.env.company)
                 yield sms_api, records
