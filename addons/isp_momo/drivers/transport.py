@@ -112,4 +112,5 @@ def _before_sending(error):
 def _named(error):
     """The kind of failure and the host, never the address with its tokens."""
     host = getattr(getattr(error, "request", None), "url", "") or ""
-    return f"{type(error).__name__} {host.split('/')[2] if host.count('/') > 2 else ''}".strip()
+    host = host.split("/")[2] if host.count("/") > 2 else "the host"
+    return f"no connection to {host} ({type(error).__name__})"

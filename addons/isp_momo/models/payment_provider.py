@@ -1,11 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from urllib.parse import urlsplit
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
 from odoo.addons.isp_secret.fields import Secret, reveal
 
 from ..drivers import WALLETS
-from ..drivers.base import Account, Keys, Tokens
+from ..drivers.base import Account, Keys, Tokens, WalletError
 from ..drivers.transport import Pace, Transport
 
 
@@ -152,3 +154,54 @@ class PaymentProvider(models.Model):
         account = driver.account
         fresh, driver.tokens.fresh = driver.tokens.fresh, {}
         self.env["isp.wallet.token"]._keep(self, account.base_url, account.environment, fresh)
+
+    # === Buttons ===
+
+    def action_wallet_check(self):
+        """Say what is wrong with this provider, by harmless calls; nothing was written before them."""
+        self.ensure_one()
+        driver = self._wallet_driver()
+        wrong = [message for _code, message in driver.check()] + self._wallet_wrong_settings()
+        self._wallet_keep_tokens(driver)
+        if wrong:
+            return self._wallet_tell(self.env._("Not ready"), "\n".join(wrong), "danger")
+        host, environment, currency = self._wallet_where()
+        text = self.env._("%(host)s answers, the keys are right for %(environment)s.", host=host, environment=environment)
+        return self._wallet_tell(self.env._("Connected"), text, "success")
+
+    def action_wallet_balance(self):
+        """What the operator says is in our own wallet."""
+        self.ensure_one()
+        driver = self._wallet_driver()
+        try:
+            balance = driver.balance()
+        except WalletError as error:
+            return self._wallet_tell(self.env._("No balance"), str(error), "danger")
+        self._wallet_keep_tokens(driver)
+        return self._wallet_tell(self.env._("Balance"), f"{balance.amount} {balance.currency}", "info")
+
+    def _wallet_wrong_settings(self):
+        """:return: sentences about settings without which a payment would not be booked or not be told"""
+        wrong, base = [], urlsplit(self.wallet_callback_base or "")
+        lines = self.journal_id.inbound_payment_method_line_ids.filtered(lambda line: line.payment_provider_id == self)
+        if not lines:
+            wrong.append(self.env._("There is no payment journal: payments could not be booked."))
+        elif not lines[:1].payment_account_id:
+            wrong.append(self.env._("The method of payment in journal %(journal)s has no outstanding account: an invoice would not become paid.", journal=self.journal_id.name))
+        if self.state == "enabled" and self.wallet_base_url and urlsplit(self.wallet_base_url).scheme != "https" and not _local(self.wallet_base_url):
+            wrong.append(self.env._("The host is not https."))
+        if base.netloc and (base.scheme != "https" or base.port not in (None, 443) or base.hostname.replace(".", "").isdigit()) and not _local(self.wallet_callback_base):
+            wrong.append(self.env._("Operators call https addresses with a name, port 443, only: %(address)s", address=self.wallet_callback_base))
+        if "python-requests" in (self.wallet_user_agent or "").lower():
+            wrong.append(self.env._("The user agent must not contain python-requests: the operator's new host refuses it."))
+        if not self.with_context(active_test=True).payment_method_ids.filtered("active"):
+            wrong.append(self.env._("No method of payment of this provider is active."))
+        return wrong
+
+    def _wallet_tell(self, title, text, kind):
+        params = {"title": title, "message": text, "type": kind, "sticky": kind == "danger"}
+        return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+
+def _local(address):
+    return urlsplit(address).hostname in ("localhost", "127.0.0.1")

@@ -3,19 +3,22 @@ import json
 import logging
 import secrets
 import uuid
+from datetime import timedelta
 
 from psycopg2 import errors
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
-from odoo.tools import SQL
+from odoo.tools import SQL, hmac
 
 from odoo.addons.isp_secret.fields import Secret, reveal
+from odoo.addons.payment import utils as payment_utils
 
 from .. import const
 from ..drivers import WALLETS
 from ..drivers.base import Order
+from ..tools.masked import masked
 from ..tools.msisdn import mask, parse
 
 _logger = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ class PaymentTransaction(models.Model):
 
     wallet_uuid = fields.Char(string="Request", readonly=True, copy=False, help="X-Reference-Id: the operator knows the request by it; sent again it is the same request.")
     wallet_key = fields.Char(string="Asked by", readonly=True, copy=False, help="Key of the caller: what is asked twice is one request.")
+    wallet_once = fields.Char(readonly=True, copy=False, help="While it is open: who asks the same of the same number is shown this one.")
     wallet_token = fields.Char(string="Callback token", readonly=True, copy=False, groups="base.group_system")
     wallet_base_url = fields.Char(string="Made at", readonly=True, copy=False, help="A request is known only at the host that took it.")
     wallet_environment = fields.Char(string="Made in", readonly=True, copy=False)
@@ -48,6 +52,7 @@ class PaymentTransaction(models.Model):
     wallet_unsure = fields.Boolean(string="May have arrived", readonly=True, copy=False)
     wallet_reason = fields.Char(string="Operator's reason", readonly=True, copy=False)
     wallet_problem = fields.Char(string="To look at", readonly=True, copy=False)
+    wallet_help = fields.Char(string="What to do", compute="_compute_wallet_help")
     wallet_raw = fields.Text(string="Last answer", readonly=True, copy=False)
     wallet_callback = fields.Text(string="Last callback", readonly=True, copy=False, help="As it came; never believed.")
     wallet_data = Secret(readonly=True, groups="base.group_system", help="What the driver needs to ask again, as JSON.")
@@ -55,6 +60,7 @@ class PaymentTransaction(models.Model):
 
     _wallet_uuid_unique = models.UniqueIndex("(wallet_uuid) WHERE wallet_uuid IS NOT NULL", "This request exists already.")
     _wallet_key_unique = models.UniqueIndex("(wallet_key) WHERE wallet_key IS NOT NULL", "This was asked already.")
+    _wallet_once_unique = models.UniqueIndex("(wallet_once) WHERE wallet_once IS NOT NULL", "This is asked for already.")
     _wallet_token_unique = models.UniqueIndex("(wallet_token) WHERE wallet_token IS NOT NULL", "This callback address exists already.")
     _wallet_reference_unique = models.UniqueIndex(
         "(provider_id, provider_reference) WHERE wallet_uuid IS NOT NULL AND provider_reference IS NOT NULL",
@@ -62,6 +68,12 @@ class PaymentTransaction(models.Model):
     )
     _wallet_next_index = models.Index("(wallet_next) WHERE wallet_next IS NOT NULL")
     _wallet_to_book_index = models.Index("(id) WHERE wallet_uuid IS NOT NULL AND state = 'done' AND is_post_processed IS NOT TRUE")
+
+    @api.depends("wallet_problem", "wallet_reason")
+    @api.depends_context("lang")
+    def _compute_wallet_help(self):
+        for transaction in self:
+            transaction.wallet_help = transaction._wallet_staff_text()
 
     # === For code ===
 
@@ -173,6 +185,115 @@ class PaymentTransaction(models.Model):
     def _wallet_trigger(self, at=None):
         """The poller runs after this transaction's commit, or at a time."""
         self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
+
+    def _wallet_start_once(self, msisdn):
+        """As ``_wallet_start``, for payers who click twice or in two tabs: the same again is the request that is open.
+
+        :return: the transaction that is asked for, maybe another one. Idempotency key: ``wallet_once`` (UNIQUE while open)
+        """
+        self.ensure_one()
+        number = parse(msisdn, self.company_id.country_id.code or "SS")
+        parts = (self.provider_id.id, self.partner_id.id, self.amount, self.currency_id.id, sorted(self.invoice_ids.ids), number)
+        once = ":".join(map(str, parts))
+        open_since = fields.Datetime.now() - timedelta(seconds=2 * WALLETS[self.provider_code].window)
+        twin = self.search([("wallet_once", "=", once), ("id", "!=", self.id)])
+        if twin and not self.wallet_phase and twin.wallet_since > open_since:
+            self._set_canceled(state_message=self.env._("Asked for already: %(reference)s", reference=twin.reference))
+            return twin
+        twin.wallet_once = False
+        twin.flush_recordset()
+        self._wallet_start(msisdn)
+        if not self.wallet_once:
+            try:
+                with self.env.cr.savepoint():
+                    self.wallet_once = once
+                    self.flush_recordset()
+            except errors.UniqueViolation as error:
+                # The other tab was faster, and this transaction cannot see it: run again.
+                raise errors.SerializationFailure(str(error)) from error
+        return self
+
+    # === The payer's pages ===
+
+    def _get_specific_processing_values(self, processing_values):
+        """Override of `payment`: what the form needs to send the number to a route of ours."""
+        if self.provider_code not in WALLETS:
+            return super()._get_specific_processing_values(processing_values)
+        return {"wallet_access_token": payment_utils.generate_access_token(*self._wallet_access(), env=self.env)}
+
+    def _wallet_access(self):
+        return ("wallet", self.reference, self.partner_id.id)
+
+    @api.model
+    def _wallet_signature(self, tx_id):
+        return hmac(self.env(su=True), "isp_momo page", tx_id)[:40]
+
+    def _wallet_wait_url(self):
+        """:return: path of the waiting page, for whoever is shown it: the payer, or a cashier"""
+        self.ensure_one()
+        return f"/payment/wallet/wait/{self.id}/{self._wallet_signature(self.id)}"
+
+    def _wallet_state(self):
+        """What the waiting page shows; while it is looked at, the operator is asked every few seconds.
+
+        :return: {"state": waiting, done or failed, "title", "text", "next": where to go on, "reference", "amount"}
+        """
+        self.ensure_one()
+        if self.state not in ("done", "error", "cancel"):
+            self._wallet_look()
+        number = f"\u2066{mask(self.wallet_msisdn)}\u2069"
+        if self.state == "done":
+            state, title = "done", self.env._("Paid. Thank you!")
+            text = self.env._("Operator's reference: %(reference)s", reference=self.provider_reference or self.reference)
+        elif self.state in ("error", "cancel"):
+            state, title, text = "failed", self.env._("Not paid"), self.env._(const.TEXTS.get(self.wallet_reason, const.TEXT))
+        elif self.wallet_phase == "to_send":
+            state, title = "waiting", self.env._("Sending the request …")
+            text = self.env._("The operator is asked to send a request to %(number)s.", number=number)
+        else:
+            state, title = "waiting", self.env._("Approve on the telephone")
+            text = self.env._("A request was sent to %(number)s. Enter the wallet's PIN there to pay. You may close this page: nothing is lost.", number=number)
+        return {
+            "state": state,
+            "title": title,
+            "text": text,
+            "next": self.landing_route or "/my",
+            "number": self.reference,
+            "money": self.currency_id.format(self.amount),
+        }
+
+    def _wallet_look(self):
+        """Somebody looks at the waiting page: ask the operator when the last answer is older than 4 seconds."""
+        asked = self.wallet_asked
+        if not asked or abs((fields.Datetime.now() - asked).total_seconds()) > 4:
+            self._wallet_wake()
+
+    @api.model
+    def _wallet_called_back(self, token, body, told):
+        """A callback: wake the transaction with this token and keep the body for a person; nothing of it is believed.
+
+        :param told: whether something was said (not a mere GET)
+        :return: whether there is such a transaction
+        """
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id, state = 'done', wallet_woken >= %s FROM payment_transaction WHERE wallet_token = %s",
+                fields.Datetime.now() - timedelta(seconds=1),
+                token,
+            )
+        )
+        for tx_id, done, awake in rows:
+            transaction = self.browse(tx_id)
+            if told and not done and not awake and transaction._wallet_wake():
+                transaction.wallet_callback = masked(body)
+        return bool(rows)
+
+    # === Staff ===
+
+    def action_wallet_ask(self):
+        """Ask the operator now, also about what was given up."""
+        for transaction in self.sudo():
+            transaction._wallet_wake()
 
     # === The framework's side ===
 

@@ -377,7 +377,7 @@ class PaymentTransaction(models.Model):
             return
         after = self._wallet_after(self.wallet_tries + 1)
         if after is None:
-            values = {"wallet_phase": "given_up", "wallet_problem": "GIVEN_UP"}
+            values = {"wallet_phase": "given_up", "wallet_once": False, "wallet_problem": "GIVEN_UP"}
             _logger.warning("%s: no final answer in seven days, given up", self.reference)
         self.write({"wallet_tries": self.wallet_tries + 1, "wallet_next": after, **values})
 
@@ -404,6 +404,7 @@ class PaymentTransaction(models.Model):
             {
                 "provider_reference": status.reference or False,
                 "wallet_phase": "final",
+                "wallet_once": False,
                 "wallet_reason": False,
                 "wallet_problem": False,
                 "wallet_tries": 0,
@@ -445,6 +446,7 @@ class PaymentTransaction(models.Model):
         self.write(
             {
                 "wallet_phase": "final",
+                "wallet_once": False,
                 "wallet_reason": code,
                 "wallet_problem": code if code in const.STAFF_TEXTS and code != "INTERNAL_PROCESSING_ERROR" else False,
                 "wallet_next": False,
