@@ -108,9 +108,22 @@ def segments(text):
     ((160, 1), (161, 2), (160, 1), (70, 1), (71, 2))
     >>> segments("")
     (0, 0)
+
+    A pair (escape and extension character, surrogates) is never split over two parts, as operators send it:
+
+    >>> segments("a" * 152 + "€" + "a" * 152), segments("م" * 66 + "😀" + "م" * 66)
+    ((306, 3), (134, 3))
     """
     if all(letter in _GSM or letter in _GSM_EXTENDED for letter in text):
-        length, single, part = len(text) + sum(letter in _GSM_EXTENDED for letter in text), 160, 153
+        single, part, sizes = 160, 153, [2 if letter in _GSM_EXTENDED else 1 for letter in text]
     else:
-        length, single, part = len(text.encode("utf-16-be")) // 2, 70, 67
-    return length, 0 if not length else 1 if length <= single else -(-length // part)
+        single, part, sizes = 70, 67, [2 if ord(letter) > 0xFFFF else 1 for letter in text]
+    length = sum(sizes)
+    if length <= single:
+        return length, 1 if length else 0
+    parts, room = 1, part
+    for size in sizes:
+        if size > room:
+            parts, room = parts + 1, part
+        room -= size
+    return length, parts
