@@ -8,7 +8,7 @@
     "author": "Juba Net contributors",
     "website": "https://github.com/jubanet/isp",
     "license": "AGPL-3",
-    "depends": ["isp_base", "l10n_ss", "sms", "report_weasyprint"],
+    "depends": ["isp_base", "l10n_ss", "isp_sms", "report_weasyprint"],
     "data": [
         "security/isp_billing_groups.xml",
         "security/ir.model.access.csv",

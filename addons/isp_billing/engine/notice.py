@@ -1,5 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""Texts to customers: placeholders, money and days as people read them, length in SMS.
+"""Texts to customers: placeholders, money and days as people read them.
 
 >>> render("{company}: {amount} is due on {date}.", {"company": "Juba Net", "amount": "216,000 SSP", "date": "11 Nov 2026"})
 'Juba Net: 216,000 SSP is due on 11 Nov 2026.'
@@ -16,10 +16,6 @@ import re
 from datetime import date, datetime
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_GSM = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM_EXTENDED = set("^{}\\[~]|€\f")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
@@ -99,31 +95,3 @@ def parsed(value):
     except ValueError:
         return None
     return None
-
-
-def segments(text):
-    """:return: (length, SMS it takes); length in the units of its alphabet: GSM-7, or UCS-2 with one letter outside
-
-    >>> segments("a" * 160), segments("a" * 161), segments("€" * 80), segments("م" * 70), segments("م" * 71)
-    ((160, 1), (161, 2), (160, 1), (70, 1), (71, 2))
-    >>> segments("")
-    (0, 0)
-
-    A pair (escape and extension character, surrogates) is never split over two parts, as operators send it:
-
-    >>> segments("a" * 152 + "€" + "a" * 152), segments("م" * 66 + "😀" + "م" * 66)
-    ((306, 3), (134, 3))
-    """
-    if all(letter in _GSM or letter in _GSM_EXTENDED for letter in text):
-        single, part, sizes = 160, 153, [2 if letter in _GSM_EXTENDED else 1 for letter in text]
-    else:
-        single, part, sizes = 70, 67, [2 if ord(letter) > 0xFFFF else 1 for letter in text]
-    length = sum(sizes)
-    if length <= single:
-        return length, 1 if length else 0
-    parts, room = 1, part
-    for size in sizes:
-        if size > room:
-            parts, room = parts + 1, part
-        room -= size
-    return length, parts

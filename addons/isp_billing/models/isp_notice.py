@@ -3,13 +3,15 @@ import json
 import logging
 from datetime import date, datetime, timedelta
 
-import phonenumbers
 import pytz
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, plaintext2html
+
+from odoo.addons.isp_sms.engine.mobile import check
+from odoo.addons.isp_sms.engine.segments import segments
 
 from ..engine import notice as engine
 
@@ -281,7 +283,7 @@ class IspNotice(models.Model):
                 "number": number,
                 "email": email,
                 "body": body if number else mail[1],
-                "sms_count": engine.segments(body)[1] if number else 0,
+                "sms_count": segments(body)[2] if number else 0,
             }
         )
 
@@ -310,13 +312,9 @@ class IspNotice(models.Model):
         if not given:
             return False, self.env._("The customer has no telephone number.")
         for number in given:
-            try:
-                parsed = phonenumbers.parse(number, country)
-            except phonenumbers.NumberParseException:
-                continue
-            kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
-            if phonenumbers.is_valid_number(parsed) and phonenumbers.number_type(parsed) in kinds:
-                return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), None
+            mobile, _why = check(number, country)
+            if mobile:
+                return mobile, None
         return False, self.env._("%(number)s is not a mobile number.", number=given[0])
 
     def _queue(self, model, vals):

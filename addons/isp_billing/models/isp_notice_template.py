@@ -2,6 +2,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.isp_sms.engine.segments import segments
+
 from ..engine import notice as engine
 from .isp_notice import KINDS, PLACEHOLDERS
 
@@ -48,7 +50,7 @@ class IspNoticeTemplate(models.Model):
             values = self.env["isp.notice"]._readable(_SAMPLE, company, lang)
             known = {name: values.get(name) or f"{{{name}}}" for name in engine.placeholders(template.sms_body)}
             template.preview = engine.render(template.sms_body, known)
-            template.preview_length, template.preview_segments = engine.segments(template.preview)
+            _encoding, template.preview_length, template.preview_segments = segments(template.preview)
 
     @api.constrains("kind", "sms_body", "email_subject", "email_body")
     def _check_placeholders(self):
