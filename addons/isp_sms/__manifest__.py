@@ -9,7 +9,7 @@
     "website": "https://github.com/jubanet/isp",
     "license": "AGPL-3",
     "depends": ["sms", "phone_validation", "isp_secret"],
-    "external_dependencies": {"python": ["phonenumbers"]},
+    "external_dependencies": {"python": ["phonenumbers", "smpplib"]},
     "data": [
         "security/isp_sms_groups.xml",
         "security/ir.model.access.csv",

@@ -65,6 +65,10 @@ class Store:
             rows = self._db.execute("SELECT key, body FROM doc WHERE kind = ? ORDER BY number", (kind,)).fetchall()
         return [(key, json.loads(body)) for key, body in rows]
 
+    def remove(self, kind, key):
+        with self:
+            self._db.execute("DELETE FROM doc WHERE kind = ? AND key = ?", (kind, key))
+
     def clear(self):
         with self:
             self._db.execute("DELETE FROM doc")
