@@ -17,7 +17,10 @@
         "data/ir_cron_data.xml",
         "views/isp_sms_gateway_views.xml",
         "views/isp_sms_message_views.xml",
+        "views/isp_sms_cost_views.xml",
         "views/isp_sms_receipt_views.xml",
+        "views/res_config_settings_views.xml",
+        "views/res_partner_views.xml",
         "views/menus.xml",
     ],
     "assets": {

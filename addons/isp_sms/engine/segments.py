@@ -9,6 +9,8 @@ A pair (escape and extension character, surrogates) is never split over two part
 (('gsm', 160, 1), ('ucs2', 70, 1), ('ucs2', 71, 2))
 >>> segments("")
 ('gsm', 0, 0)
+>>> [len(part) for part in split("a" * 152 + "€" + "a" * 10)], split("مرحبا"), split("")
+([152, 11], ['مرحبا'], [])
 """
 
 _GSM = set(
@@ -19,16 +21,36 @@ _EXTENDED = set("^{}\\[~]|€\f")
 
 def segments(text):
     """:return: (gsm or ucs2, length in units of that alphabet, SMS it takes)"""
-    if all(letter in _GSM or letter in _EXTENDED for letter in text):
-        encoding, single, part, sizes = "gsm", 160, 153, [2 if letter in _EXTENDED else 1 for letter in text]
-    else:
-        encoding, single, part, sizes = "ucs2", 70, 67, [2 if ord(letter) > 0xFFFF else 1 for letter in text]
+    encoding, sizes, single, part = _measured(text)
     units = sum(sizes)
-    if units <= single:
-        return encoding, units, 1 if units else 0
-    parts, room = 1, part
-    for size in sizes:
+    return encoding, units, len(_cuts(sizes, single, part))
+
+
+def split(text):
+    """Cut a text as operators do.
+
+    :return: the SMS it takes, joined they are the text; each but the last is as full as pairs allow
+    """
+    _encoding, sizes, single, part = _measured(text)
+    cuts = _cuts(sizes, single, part)
+    return [text[start:end] for start, end in zip([0, *cuts], cuts, strict=False)]
+
+
+def _measured(text):
+    """:return: (alphabet, size of each letter in its units, room in a single SMS, room in one of several)"""
+    if all(letter in _GSM or letter in _EXTENDED for letter in text):
+        return "gsm", [2 if letter in _EXTENDED else 1 for letter in text], 160, 153
+    return "ucs2", [2 if ord(letter) > 0xFFFF else 1 for letter in text], 70, 67
+
+
+def _cuts(sizes, single, part):
+    """:return: where each SMS ends, in letters"""
+    if sum(sizes) <= single:
+        return [len(sizes)] if sizes else []
+    cuts, room = [], part
+    for place, size in enumerate(sizes):
         if size > room:
-            parts, room = parts + 1, part
+            cuts.append(place)
+            room = part
         room -= size
-    return encoding, units, parts
+    return [*cuts, len(sizes)]

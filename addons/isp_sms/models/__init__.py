@@ -1,7 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from . import isp_sms_gateway
+from . import isp_sms_gateway_credit
 from . import isp_sms_message
 from . import isp_sms_dispatch
 from . import isp_sms_receipt
 from . import res_company
+from . import res_config_settings
+from . import res_partner
 from . import sms_sms

@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import json
 import logging
-from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -27,6 +28,8 @@ RANK = {"queued": 0, "handing": 0, "unknown": 0, "canceled": 0, "accepted": 1, "
 FINAL = ("delivered", "failed", "undeliverable", "expired", "canceled")
 #: From these a message may be handed over again as the same row: it surely did not arrive.
 AGAIN = ("failed", "undeliverable", "expired", "canceled")
+#: Months after which a message is forgotten, unless the setting says otherwise.
+RETENTION_MONTHS = 24
 #: Ours -> state of `sms.sms`.
 CORE_STATE = {"accepted": "pending", "delivered": "sent", "failed": "error", "undeliverable": "error", "expired": "error", "canceled": "canceled"}
 
@@ -57,6 +60,7 @@ class IspSmsMessage(models.Model):
     kind = fields.Selection([("service", "Service"), ("bulk", "Bulk")], default="service", readonly=True)
     res_model = fields.Char("About (model)", readonly=True)
     res_id = fields.Many2oneReference("About (id)", model_field="res_model", readonly=True)
+    res_name = fields.Char("About", compute="_compute_res_name")
     reason = fields.Char(readonly=True)
     state = fields.Selection(STATES, default="queued", required=True, readonly=True)
     tries = fields.Integer("Times handed over", readonly=True)
@@ -72,7 +76,7 @@ class IspSmsMessage(models.Model):
     _uuid_unique = models.UniqueIndex("(uuid)", "This SMS is in the log already.")
     _queued = models.Index("(kind DESC, id) WHERE state = 'queued'")
     _handing = models.Index("(gateway_id) WHERE state IN ('handing', 'unknown')")
-    _final = models.Index("(final_at) WHERE final_at IS NOT NULL")
+    _kept = models.Index("(COALESCE(final_at, handed_at)) WHERE body IS NOT NULL AND state NOT IN ('queued', 'handing')")
 
     # === Writing ===
 
@@ -118,16 +122,21 @@ class IspSmsMessage(models.Model):
             "create_uid": row.get("create_uid") or self.env.uid,
         }
 
+    def _insert_columns(self):
+        """:return: {column: type} of what `_prepare_row` gives; add-ons that keep more of who and why extend both"""
+        return {
+            "uuid": "varchar", "number": "varchar", "partner_id": "int", "company_id": "int", "body": "text", "encoding": "varchar", "parts": "int",
+            "kind": "varchar", "res_model": "varchar", "res_id": "int", "reason": "varchar", "state": "varchar", "valid_until": "timestamp",
+            "error": "varchar", "error_code": "varchar", "create_uid": "int",
+        }  # fmt: skip
+
     def _insert_query(self, values):
+        columns = self._insert_columns()
         return SQL(
             """
-            INSERT INTO isp_sms_message AS m (uuid, number, partner_id, company_id, body, encoding, parts, kind, res_model, res_id, reason, state,
-                        valid_until, error, error_code, tries, final_at, create_uid, create_date, write_uid, write_date)
-            SELECT v.uuid, v.number, v.partner_id, v.company_id, v.body, v.encoding, v.parts, v.kind, v.res_model, v.res_id, v.reason, v.state,
-                   v.valid_until, v.error, v.error_code, 0, CASE WHEN v.state = 'queued' THEN NULL ELSE %(now)s::timestamp END, v.create_uid, %(now)s, v.create_uid, %(now)s
-              FROM jsonb_to_recordset(%(values)s::jsonb) AS v (uuid varchar, number varchar, partner_id int, company_id int, body text, encoding varchar,
-                        parts int, kind varchar, res_model varchar, res_id int, reason varchar, state varchar, valid_until timestamp, error varchar,
-                        error_code varchar, create_uid int)
+            INSERT INTO isp_sms_message AS m (%(names)s, tries, final_at, create_date, write_uid, write_date)
+            SELECT %(given)s, 0, CASE WHEN v.state = 'queued' THEN NULL ELSE %(now)s::timestamp END, %(now)s, v.create_uid, %(now)s
+              FROM jsonb_to_recordset(%(values)s::jsonb) AS v (%(typed)s)
                 ON CONFLICT (uuid) DO UPDATE
                SET state = EXCLUDED.state, number = EXCLUDED.number, body = EXCLUDED.body, encoding = EXCLUDED.encoding, parts = EXCLUDED.parts,
                    error = EXCLUDED.error, error_code = EXCLUDED.error_code, valid_until = EXCLUDED.valid_until, final_at = EXCLUDED.final_at,
@@ -135,6 +144,9 @@ class IspSmsMessage(models.Model):
              WHERE m.state IN %(again)s
          RETURNING m.id
             """,
+            names=SQL(", ").join(SQL.identifier(name) for name in columns),
+            given=SQL(", ").join(SQL.identifier("v", name) for name in columns),
+            typed=SQL(", ").join(SQL("%s %s", SQL.identifier(name), SQL(kind)) for name, kind in columns.items()),
             values=json.dumps(values),
             now=fields.Datetime.now(),
             again=AGAIN,
@@ -188,6 +200,8 @@ class IspSmsMessage(models.Model):
 
     def action_send_again(self):
         """A person decides: hand it over (again). For what failed or whose fate nobody knows."""
+        if not all(message.body and message.number for message in self):
+            raise UserError(self.env._("Text or number of this message is missing or was forgotten: it cannot be sent again."))
         self._by_hand(AGAIN + ("unknown",), {"state": "queued", "next_try": False, "final_at": False, "error": False, "error_code": False, "gateway_id": False})
         self._trigger()
 
@@ -210,30 +224,79 @@ class IspSmsMessage(models.Model):
         self.env.flush_all()
         self._tell({message.uuid: message.state for message in fit})
 
+    # === What it is about ===
+
+    @api.depends("res_model", "res_id")
+    @api.depends_context("uid", "allowed_company_ids", "lang")
+    def _compute_res_name(self):
+        """One query a model, whatever the number of messages. What the reader may not see is not named."""
+        self.res_name = False
+        for model, messages in self.filtered("res_id").grouped("res_model").items():
+            if model not in self.env or not self.env[model].has_access("read"):
+                continue
+            wanted = self.env[model].browse(set(messages.mapped("res_id"))).exists()
+            names = {record.id: record.display_name for record in wanted._filtered_access("read")}
+            for message in messages:
+                message.res_name = names.get(message.res_id, False)
+
+    def action_open_record(self):
+        """Open what the message is about: an invoice, a payment, a customer."""
+        self.ensure_one()
+        if not self.res_id or self.res_model not in self.env:
+            raise UserError(self.env._("This message is about no record."))
+        record = self.env[self.res_model].browse(self.res_id).exists()
+        if not record:
+            raise UserError(self.env._("What this message is about has been deleted."))
+        record.check_access("read")
+        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [(False, "form")]}
+
     # === Retention ===
 
     @api.model
+    def _retention_months(self):
+        """:return: months for which texts and numbers are kept (setting ``isp_sms.retention_months``), 0 for ever"""
+        text = self.env["ir.config_parameter"].sudo().get_param("isp_sms.retention_months") or ""
+        return int(text) if text.strip().isdecimal() else RETENTION_MONTHS
+
+    @api.model
+    def _prepare_forgotten(self):
+        """:return: {column: value} that makes an old message nobody's; what the report of costs counts stays. Hook"""
+        return {"body": None, "number": None, "partner_id": None, "res_id": None, "error": None, "reference": None}
+
+    @api.model
     def _cron_retention(self, batch=2000):
-        """Delete what ended longer ago than the setting says (``isp_sms.retention_months``, default 24), a batch a transaction."""
-        months = int(self.env["ir.config_parameter"].sudo().get_param("isp_sms.retention_months", 24))
-        if months <= 0:
+        """Forget who got what, of messages that ended longer ago than the setting says, a batch a transaction.
+
+        The row stays with day, gateway, kind, parts and cost for the report, and with its uuid, so that it never goes out again.
+        """
+        months = self._retention_months()
+        if not months:
             return
-        limit = fields.Datetime.now() - timedelta(days=31 * months)
+        limit = fields.Datetime.now() - relativedelta(months=months)
         self.env.flush_all()
         cron = self.env["ir.cron"]
-        queries = (
-            SQL("DELETE FROM isp_sms_message WHERE id IN (SELECT id FROM isp_sms_message WHERE final_at < %s ORDER BY final_at LIMIT %s)", limit, batch),
-            SQL(
-                "DELETE FROM isp_sms_message WHERE id IN (SELECT id FROM isp_sms_message WHERE state IN ('accepted', 'unknown') AND handed_at < %s LIMIT %s)",
-                limit,
-                batch,
-            ),
-            SQL("DELETE FROM isp_sms_receipt WHERE id IN (SELECT id FROM isp_sms_receipt WHERE message_id IS NULL AND create_date < %s LIMIT %s)", limit, batch),
-        )
-        for query in queries:
+        for query in self._retention_queries(limit, batch):
             while True:
                 self.env.cr.execute(query)
                 count = self.env.cr.rowcount
                 if not cron._commit_progress(count) or count < batch:
                     break
         self.env.invalidate_all()
+
+    def _retention_queries(self, limit, batch):
+        old = SQL(
+            "SELECT id FROM isp_sms_message WHERE COALESCE(final_at, handed_at) < %s AND body IS NOT NULL AND state NOT IN ('queued', 'handing') LIMIT %s",
+            limit,
+            batch,
+        )
+        blank = SQL(", ").join(SQL("%s = %s", SQL.identifier(name), value) for name, value in self._prepare_forgotten().items())
+        return (
+            SQL(
+                """DELETE FROM isp_sms_receipt WHERE id IN (
+                        SELECT r.id FROM isp_sms_receipt r LEFT JOIN isp_sms_message m ON m.id = r.message_id
+                         WHERE r.create_date < %(limit)s AND (m.id IS NULL OR COALESCE(m.final_at, m.handed_at) < %(limit)s) LIMIT %(batch)s)""",
+                limit=limit,
+                batch=batch,
+            ),
+            SQL("UPDATE isp_sms_message SET %s WHERE id IN (%s)", blank, old),
+        )

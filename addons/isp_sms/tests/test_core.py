@@ -69,14 +69,6 @@ class TestCore(SmsCase):
             self.gateway._read_balance(lambda: None)
         self.assertEqual((self.gateway.balance, len(self.gateway.activity_ids)), (50.0, 1))
 
-    def test_retention(self):
-        old, young = self.enqueue(ONE, TWO)
-        self.dispatch()
-        (old + young).write({"state": "delivered", "final_at": "2020-01-01"})
-        young.final_at = "2999-01-01"
-        self.messages._cron_retention()
-        self.assertEqual((old + young).exists(), young)
-
     def test_a_copy_sends_nothing(self):
         from odoo.modules.neutralize import get_neutralization_queries
 

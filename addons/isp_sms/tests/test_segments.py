@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from odoo.tests import BaseCase
 
-from ..engine.segments import segments
+from ..engine.segments import segments, split
 
 ADDON = Path(__file__).parents[1]
 CASES = json.loads((ADDON / "tests" / "data" / "segments.json").read_text("utf-8"))
@@ -62,5 +62,23 @@ class TestSegments(BaseCase):
                 self.assertGreater(units, single)
                 self.assertLessEqual(units, parts * part)
                 self.assertGreater(units, (parts - 1) * (part - 1))
+
+        check()
+
+    def test_split_is_the_text_in_as_many_parts_as_counted(self):
+        alphabet = st.one_of(st.sampled_from("a€[م😀\n`δ"), st.characters(codec="utf-8"))
+
+        @given(st.text(alphabet=alphabet, max_size=900))
+        def check(text):
+            parts = split(text)
+            encoding, _units, count = segments(text)
+            self.assertEqual("".join(parts), text)
+            self.assertEqual(len(parts), count)
+            if count > 1:
+                room = 153 if encoding == "gsm" else 67
+                # Each is measured in the alphabet of the whole: a part without the one Arabic letter is Unicode too.
+                sizes = [segments(part)[1] if encoding == "gsm" else len(part.encode("utf-16-le")) // 2 for part in parts]
+                self.assertLessEqual(max(sizes), room)
+                self.assertGreaterEqual(min(sizes[:-1]), room - 1, "only a pair that did not fit leaves a place")
 
         check()
