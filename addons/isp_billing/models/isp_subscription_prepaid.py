@@ -334,7 +334,7 @@ class IspSubscription(models.Model):
         """
         started = fields.Datetime.now()
         return self._one_by_one(
-            lambda taken: self._run_out_with_credit(company, started, taken), IspSubscription._renew_candidate, commit
+            lambda taken: self._run_out_with_credit(company, started, taken), lambda line: line._renew_candidate(), commit
         )
 
     def _renew_candidate(self):
@@ -392,7 +392,7 @@ class IspSubscription(models.Model):
         :return: the lines suspended
         """
         return self._one_by_one(
-            lambda taken: self._still_active(company, taken[-1] if taken else 0), IspSubscription._suspend_if_expired, commit
+            lambda taken: self._still_active(company, taken[-1] if taken else 0), lambda line: line._suspend_if_expired(), commit
         )
 
     @api.model
@@ -416,7 +416,7 @@ class IspSubscription(models.Model):
         A line that meets another transaction is tried again, at most ``TRIES`` times.
 
         :param find: function of the ids taken, gives the next lines or none
-        :param work: method of one line; true when it did something
+        :param work: function of one line; true when it did something
         :return: the lines with which something was done
         """
         done, taken = self.browse(), []

@@ -193,25 +193,39 @@ class PaymentTransaction(models.Model):
         """
         self.ensure_one()
         number = parse(msisdn, self.company_id.country_id.code or "SS")
-        parts = (self.provider_id.id, self.partner_id.id, self.amount, self.currency_id.id, sorted(self.invoice_ids.ids), number)
-        once = ":".join(map(str, parts))
-        open_since = fields.Datetime.now() - timedelta(seconds=2 * WALLETS[self.provider_code].window)
-        twin = self.search([("wallet_once", "=", once), ("id", "!=", self.id)])
-        if twin and not self.wallet_phase and twin.wallet_since > open_since:
+        once = self._wallet_once_key(self.provider_id, self.partner_id, self.amount, self.currency_id, self.invoice_ids, number)
+        twin = self._wallet_twin(once) - self
+        if twin and not self.wallet_phase:
             self._set_canceled(state_message=self.env._("Asked for already: %(reference)s", reference=twin.reference))
             return twin
-        twin.wallet_once = False
-        twin.flush_recordset()
         self._wallet_start(msisdn)
         if not self.wallet_once:
-            try:
-                with self.env.cr.savepoint():
-                    self.wallet_once = once
-                    self.flush_recordset()
-            except errors.UniqueViolation as error:
-                # The other tab was faster, and this transaction cannot see it: run again.
-                raise errors.SerializationFailure(str(error)) from error
+            self._wallet_keep_once(once)
         return self
+
+    @api.model
+    def _wallet_once_key(self, provider, partner, amount, currency, invoices, number):
+        """:return: what makes two requests the same while one of them is open"""
+        return ":".join(map(str, (provider.id, partner.id, amount, currency.id, sorted(invoices.ids), number)))
+
+    @api.model
+    def _wallet_twin(self, once):
+        """:return: the open request of this key that a payer can still approve; one that is too old lets go of the key"""
+        twin = self.search([("wallet_once", "=", once)])
+        if twin and twin.wallet_since <= fields.Datetime.now() - timedelta(seconds=2 * WALLETS[twin.provider_code].window):
+            twin.wallet_once = False
+            twin.flush_recordset()
+            return self.browse()
+        return twin
+
+    def _wallet_keep_once(self, once):
+        """:raise SerializationFailure: somebody else was faster, and this transaction cannot see it: run again"""
+        try:
+            with self.env.cr.savepoint():
+                self.wallet_once = once
+                self.flush_recordset()
+        except errors.UniqueViolation as error:
+            raise errors.SerializationFailure(str(error)) from error
 
     # === The payer's pages ===
 

@@ -39,7 +39,11 @@ class PaymentTransaction(models.Model):
             for part in (transactions - plain)._wallet_rounds():
                 part.with_company(company).with_context(tracking_disable=True, mail_create_nolog=True)._wallet_book_together()
         done._wallet_log_booked()
+        done._on_wallet_booked()
         done.is_post_processed = True
+
+    def _on_wallet_booked(self):
+        """Hook: these are paid and booked, ``payment_id`` says how. In the transaction of the booking, once for each."""
 
     def _wallet_batch_size(self):
         return BATCH

@@ -1,0 +1,1 @@
+from . import isp_wallet_ask, isp_cash_payment
