@@ -1,0 +1,230 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+"""The sockets of a router: the services of /ip/service, opened and closed as that menu says; and its life: power, reboots."""
+
+import contextlib
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from http.server import ThreadingHTTPServer
+
+from . import api, rest
+from .device import Router, _within
+
+_SERVED = ("api", "api-ssl", "www", "www-ssl")
+
+
+class Host(Router):
+    """A router that can be reached. ``start`` and ``stop``; or use it in ``with``.
+
+    :param ports: {"api": 0...}: 0 takes a free port, which /ip/service then shows. Services that are not named are not opened,
+        for the usual ports below 1024 are not ours to take.
+    :param boot_seconds: real seconds that a reboot takes
+    :param old_login: the challenge of RouterOS before 6.43 is offered too
+    """
+
+    def __init__(self, name="MikroTik", *, ports=None, boot_seconds=0.2, old_login=True, **more):
+        ports = {"api": 0, "api-ssl": 0, "www": 0, "www-ssl": 0} if ports is None else dict(ports)
+        address = more.get("address", "127.0.0.1")
+        for service, port in ports.items():
+            ports[service] = port or _free_port(address)
+        super().__init__(name, ports=ports, **more)
+        self.boot_seconds, self.old_login = boot_seconds, old_login
+        self._opened = set(ports)
+        self._servers = {}
+        self._sockets = set()
+        self._count = {}
+        self._guard = threading.Lock()
+        self.powered = False
+        self.after("ip/service", lambda _item: self._reopen())
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self.stop()
+
+    def port(self, service):
+        return int(self.find_name("ip/service", service)["port"])
+
+    def start(self):
+        self.powered = True
+        self._reopen()
+
+    def stop(self):
+        """Off, without a word to anybody."""
+        self.powered = False
+        self._reopen()
+        self.drop_connections()
+
+    # --- life ---
+
+    def reboot(self):
+        """As /system/reboot: sessions are told, then everything ends; back after ``boot_seconds``."""
+        self.end_all("NAS-Reboot", tell=True)
+        self._restart()
+
+    def power_cut(self, seconds=None):
+        """Everything ends and nobody is told. ``seconds``: how long it is dark, in real seconds."""
+        self.end_all("Lost-Power", tell=False)
+        self._restart(seconds)
+
+    def press_button(self):
+        """Confirm a change of device-mode in time, which reboots. :return: whether there was one"""
+        until, wanted = self.pending_mode or (0, None)
+        self.pending_mode = None
+        if wanted is None or self.clock.now() > until:
+            return False
+        self.singleton("system/device-mode").update(wanted)
+        self.reboot()
+        return True
+
+    def _restart(self, seconds=None):
+        self.stop()
+        with self.lock:
+            self.forget()
+            self.lose_time()
+            self.users_on.clear()
+        wait = self.boot_seconds if seconds is None else seconds
+        if wait:
+            time.sleep(wait)
+        self.log("system,info", "router rebooted")
+        self.start()
+        with self.lock:
+            self.booted()
+
+    def forget(self):
+        """What lives in memory only."""
+        for menu in ("ip/firewall/address-list", "queue/simple", "ip/address", "interface"):
+            for item in [item for item in self.table(menu) if item.dynamic]:
+                self.drop(menu, item)
+        for item in (*self.table("interface"), *self.table("queue/simple")):
+            item.more.pop("bytes", None)
+            item.more.pop("rate", None)
+
+    def booted(self):
+        self.sync_time()
+
+    def end_all(self, cause, tell):
+        """For who has sessions: see ``access.py``."""
+
+    def drop_connections(self):
+        with self._guard:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    # --- services ---
+
+    def _reopen(self):
+        """Open what should be open, close the rest."""
+        wanted = {}
+        if self.powered:
+            for item in self.table("ip/service"):
+                if item["name"] in self._opened and item["disabled"] == "false":
+                    wanted[item["name"]] = (int(item["port"]), item.get("certificate"), item.get("tls-version"))
+        for name in [name for name, (_server, made) in self._servers.items() if wanted.get(name) != made]:
+            server, _made = self._servers.pop(name)
+            server.end()
+        for name, made in wanted.items():
+            if name not in self._servers:
+                self._servers[name] = (_Server(self, name, made[0], self._context(name, made[1])), made)
+
+    def _context(self, name, certificate):
+        """TLS as the router does it: without a certificate there are only anonymous ciphers, which most clients refuse."""
+        if not name.endswith("-ssl"):
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        item = self.find_name("certificate", certificate) if certificate and certificate != "none" else None
+        if item is None or "key" not in item.more:
+            context.set_ciphers("ADH:@SECLEVEL=0")
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            return context
+        if self.find_name("ip/service", name)["tls-version"] == "only-1.2":
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(item.more["pem"] + item.more["key"])
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def admit(self, name, sock, address):
+        """May this connection be? Counts it. :return: whether"""
+        item = self.find_name("ip/service", name)
+        if self.take_fault(f"/{name}", "refuse") or not _within(address, item["address"]):
+            return False
+        with self._guard:
+            if self._count.get(name, 0) >= int(item.get("max-sessions", "20")):
+                return False
+            self._count[name] = self._count.get(name, 0) + 1
+            self._sockets.add(sock)
+        return True
+
+    def leave(self, name, sock):
+        with self._guard:
+            self._count[name] -= 1
+            self._sockets.discard(sock)
+
+
+class _Server:
+    """Connections of one service, a thread for each."""
+
+    def __init__(self, host, name, port, context):
+        self._host, self._name, self._context = host, name, context
+        self._socket = socket.create_server((host.address, port), backlog=128)
+        self._web = _Web(rest.handler(host)) if name.startswith("www") else None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def end(self):
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, peer = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock, peer[0]), daemon=True).start()
+
+    def _serve(self, sock, address):
+        if not self._host.admit(self._name, sock, address):
+            sock.close()
+            return
+        plain = sock
+        try:
+            if self._context:
+                sock.settimeout(20)
+                sock = self._context.wrap_socket(sock, server_side=True)
+                sock.settimeout(None)
+                with self._host._guard:
+                    self._host._sockets.add(sock)
+            if self._web:
+                self._web.finish_request(sock, (address, 0))
+            else:
+                api.serve(self._host, sock, address, "api", self._host.old_login)
+        except OSError:
+            pass  # A handshake that failed, a peer that left.
+        finally:
+            self._host.leave(self._name, plain)
+            with self._host._guard:
+                self._host._sockets.discard(sock)
+            sock.close()
+
+
+class _Web(ThreadingHTTPServer):
+    """Only its way to handle a request: the sockets are ours."""
+
+    def __init__(self, handler):
+        self.RequestHandlerClass = handler
+
+
+def _free_port(address):
+    with socket.create_server((address, 0)) as sock:
+        return sock.getsockname()[1]
+
+
