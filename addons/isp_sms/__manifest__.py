@@ -21,9 +21,11 @@
         "views/isp_sms_receipt_views.xml",
         "views/res_config_settings_views.xml",
         "views/res_partner_views.xml",
+        "wizards/isp_sms_bulk_confirm_views.xml",
+        "views/isp_sms_bulk_views.xml",
         "views/menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["isp_sms/static/src/sms_widget/*"],
+        "web.assets_backend": ["isp_sms/static/src/sms_widget/*", "isp_sms/static/src/progress/*"],
     },
 }

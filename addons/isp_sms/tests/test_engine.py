@@ -3,12 +3,12 @@ import doctest
 
 from odoo.tests import BaseCase
 
-from ..engine import mobile, segments
+from ..engine import mobile, placeholders, quiet, segments
 
 
 class TestEngine(BaseCase):
     def test_examples(self):
-        for module in (mobile, segments):
+        for module in (mobile, placeholders, quiet, segments):
             self.assertFalse(doctest.testmod(module).failed)
 
     def test_a_pair_is_never_split(self):
