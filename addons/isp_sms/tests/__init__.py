@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from . import test_bulk
 from . import test_core
 from . import test_dispatch
 from . import test_engine
