@@ -16,7 +16,7 @@ EXAMPLE = dict(
 
 
 def test_the_services_are_those_of_the_demo():
-    assert set(SERVICES) == {"config", "postgres", "freeradius", "odoo", "caddy"}
+    assert set(SERVICES) == {"config", "postgres", "freeradius", "odoo", "caddy", "kannel", "smsbox"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -52,6 +52,22 @@ def test_no_secret_stands_in_the_files():
     assert not re.search(r"PASSWORD:|SECRET:", (paths.REPO / "docker-compose.yml").read_text())
     for name, value in EXAMPLE.items():
         assert not value or not re.search("PASSWORD|SECRET|KEY", name)
+
+
+def test_kannel_takes_messages_inside_only():
+    """Both processes share one address; Odoo reaches it by the name of the first."""
+    assert SERVICES["smsbox"]["network_mode"] == "service:kannel"
+    assert "ports" not in SERVICES["kannel"] and "ports" not in SERVICES["smsbox"]
+
+
+def test_kannel_is_told_all_of_the_operator(tmp_path):
+    env = {name: value or f"x-{name.lower()}" for name, value in EXAMPLE.items()}
+    production.kannel(tmp_path, env)
+    text = (tmp_path / "kannel.conf").read_text()
+    for name in ("KANNEL_PASSWORD", "SMPP_HOST", "SMPP_USER", "SMPP_PASSWORD", "SMPP_SYSTEM_TYPE"):
+        assert f'"{env[name]}"' in text, name
+    assert (tmp_path / "spool").is_dir() and (tmp_path / "kannel.conf").stat().st_mode & 0o077 == 0
+    assert not re.search(r"@[A-Z_]+@", text)
 
 
 @pytest.mark.parametrize("render", [production.odoo, production.freeradius])

@@ -1,7 +1,7 @@
 """Fills the templates of ``config/`` for the containers of ``docker-compose.yml``.
 
 Runs in the service ``config`` before the others, with the secrets of ``config/production.env`` in
-its environment: ``production.py odoo FOLDER`` or ``production.py freeradius FOLDER``.
+its environment: ``production.py odoo FOLDER``, likewise ``freeradius`` and ``kannel``.
 """
 
 import os
@@ -56,5 +56,23 @@ def freeradius(target: Path, env) -> None:
     (target / "clients.conf").touch(0o600)
 
 
+def kannel(target: Path, env) -> None:
+    values = {
+        "KANNEL_DIR": "/etc/isp",
+        "KANNEL_PORT": 13013,
+        "KANNEL_ADMIN_PORT": 13000,
+        "KANNEL_BOX_PORT": 13001,
+        "KANNEL_PASSWORD": env["KANNEL_PASSWORD"],
+        "SMPP_PORT": env.get("SMPP_PORT") or 2775,
+        "SMPP_RATE": env.get("SMPP_RATE") or 10,
+        **{name: env.get(name, "") for name in ("SMPP_HOST", "SMPP_USER", "SMPP_PASSWORD", "SMPP_SYSTEM_TYPE")},
+    }
+    path = target / "kannel.conf"
+    path.write_text(config.render("kannel/production.conf", values))
+    path.chmod(0o600)
+    for folder in ("spool", "dlr"):
+        (target / folder).mkdir(exist_ok=True)
+
+
 if __name__ == "__main__":
-    {"odoo": odoo, "freeradius": freeradius}[sys.argv[1]](Path(sys.argv[2]), os.environ)
+    {"odoo": odoo, "freeradius": freeradius, "kannel": kannel}[sys.argv[1]](Path(sys.argv[2]), os.environ)

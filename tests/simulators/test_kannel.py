@@ -1,10 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Kannel and its fake operator as a service; what arrives is shown on the simulated telephone."""
 
+import re
+import sys
+
 import requests
+import yaml
+from stack import config, paths
 from stack.kannel import PORTS, Kannel
 from stack.momo import Momo
-from stack.shell import choose_port, wait_for
+from stack.shell import choose_port, port_free, spawn, stop, wait_for, write_private
 
 NUMBER = "+211921000001"
 
@@ -41,3 +46,38 @@ def test_message_reaches_the_telephone(tmp_path):
     finally:
         momo.stop()
         kannel.stop()
+
+
+def test_the_settings_of_production_reach_an_operator_by_smpp(tmp_path):
+    """Those of docker-compose.yml, with the real Kannel and a simulated SMSC."""
+    taken, ports = set(), {}
+    for name in (*PORTS, "smpp", "http"):
+        ports[name] = choose_port(14500, taken)
+        taken.add(ports[name])
+    for folder in ("spool", "dlr"):
+        (tmp_path / folder).mkdir()
+    values = {f"{name.upper()}_PORT": port for name, port in ports.items()}
+    values |= {"KANNEL_DIR": tmp_path, "KANNEL_PASSWORD": "s3 cret", "SMPP_HOST": "127.0.0.1", "SMPP_RATE": 50}
+    values |= {"SMPP_USER": "jubanet", "SMPP_PASSWORD": "secret12", "SMPP_SYSTEM_TYPE": ""}
+    conf = write_private(tmp_path / "kannel.conf", config.render("kannel/production.conf", values))
+    log, started = tmp_path / "out.log", []
+
+    def start(port, *command):
+        started.append(spawn(command, log=log, cwd=paths.REPO))
+        wait_for(lambda: not port_free(ports[port]), 30, f"{command[0]} (log: {log})", started[-1])
+
+    try:
+        start("smpp", sys.executable, "-m", "simulators.sms", "--port", ports["http"], "--smpp-port", ports["smpp"])
+        start("kannel_box", "/usr/sbin/bearerbox", "-v", "1", conf)
+        start("kannel", "/usr/sbin/smsbox", "-v", "1", conf)
+        query = {"username": "isp", "password": "s3 cret", "to": NUMBER, "from": "JubaNet", "text": "مرحبا", "charset": "UTF-8", "coding": 2}
+        assert requests.get(f"http://127.0.0.1:{ports['kannel']}/cgi-bin/sendsms", params=query, timeout=10).status_code == 202
+        arrived = f"http://127.0.0.1:{ports['http']}/_control/messages"
+        wait_for(lambda: [m["text"] for m in requests.get(arrived, timeout=10).json()["messages"]] == ["مرحبا"], 30, "the message")
+        # The check of health in docker-compose.yml reads this page.
+        status = requests.get(f"http://127.0.0.1:{ports['kannel_admin']}/status.txt", params={"password": "s3 cret"}, timeout=10).text
+        health = yaml.safe_load((paths.REPO / "docker-compose.yml").read_text())["services"]["kannel"]["healthcheck"]["test"][1]
+        assert re.search(re.search(r'grep -q "(.+)"', health)[1], status, re.MULTILINE), status
+    finally:
+        for process in reversed(started):
+            stop(process)
