@@ -48,11 +48,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Result:
-    """The gateway has the message. ``reference``: its id for it, ``cost``: in the gateway's currency if it tells"""
+    """The gateway has the message. ``reference``: its id for it, ``cost``: if it tells; ``currency``: of the cost, "" the gateway's"""
 
     reference: str = ""
     text: str = ""
     cost: float | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ class Receipt:
     """A delivery report. Of ``uuid`` or, where the gateway knows only its own id, of ``reference``.
 
     :param state: ``accepted`` (on its way), ``delivered``, ``failed``, ``undeliverable``, ``expired``; "" unknown word
+    :param number: E.164 of the receiver, where the report tells
     :param key: the same for the same report told twice
     """
 
     state: str
     uuid: str = ""
     reference: str = ""
+    number: str = ""
     key: str = ""
     text: str = ""
     raw: str = ""
@@ -102,6 +105,10 @@ class Driver:
     label = ""
     #: Does this gateway report delivery? (The default of the gateway's own setting.)
     receipts = False
+    #: Connections at the same time (the default of the gateway's own setting).
+    connections = 4
+    #: Do reports come on the driver's own connection? Then `poll` reads them, also when nothing is sent.
+    listens = False
 
     def __init__(self, settings: Settings):
         self.settings = settings
@@ -109,9 +116,27 @@ class Driver:
     def send(self, message: Message) -> Result:
         raise NotImplementedError
 
-    def poll(self) -> list[Receipt]:
-        """Reports that came in on the driver's own connection."""
+    @classmethod
+    def traces(cls, settings: Settings) -> bool:
+        """Do reports carry our own uuid? Only then does a missing report say that a message of unknown fate did not go."""
+        return False
+
+    @classmethod
+    def report(cls, settings: Settings, values: dict) -> Receipt:
+        """:param values: names and texts of a report that was brought to our address (query, form or JSON)
+        :raise ValueError: it is no report
+        """
+        raise ValueError(f"{cls.label} brings no reports")
+
+    def poll(self, patience=0.0) -> list[Receipt]:
+        """Reports that came in on the driver's own connection; the gateway keeps them until `confirm`.
+
+        :param patience: seconds to wait for the first
+        """
         return []
+
+    def confirm(self):
+        """What the last `poll` gave is safe with us."""
 
     def balance(self) -> Balance | None:
         """None: this gateway does not tell."""

@@ -1,16 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Kannel's smsbox over HTTP: ``GET /cgi-bin/sendsms`` (Kannel 1.4 User's Guide, "Using the HTTP interface to send SMS").
 
-Kannel gives no id: ours goes into the address of the report. A connection is kept; ``http.client`` and not a larger
-library, because this is the hot path of a bulk run.
+Kannel gives no id: ours goes into the address of the report.
 """
 
-import http.client
-import socket
-import ssl
 from urllib.parse import quote, urlencode, urlsplit
 
 from .base import Driver, Message, Receipt, Refused, Result, Unknown, Unreachable, driver
+from .transport import Line
 
 #: 1 delivered, 2 failed, 4 buffered, 8 accepted by the SMSC, 16 refused by it
 DLR_MASK = 31
@@ -25,10 +22,9 @@ class Kannel(Driver):
 
     def __init__(self, settings):
         super().__init__(settings)
-        parts = urlsplit(settings.url)
-        self._https, self._host, self._port = parts.scheme == "https", parts.hostname or "", parts.port
-        self._path = parts.path if parts.path.strip("/") else "/cgi-bin/sendsms"
-        self._connection = None
+        path = urlsplit(settings.url).path
+        self._path = path if path.strip("/") else "/cgi-bin/sendsms"
+        self._line = Line(settings.url, settings.timeout)
 
     def send(self, message: Message) -> Result:
         status, text = self._get(self._query(message))
@@ -42,6 +38,10 @@ class Kannel(Driver):
             raise Refused(text, status)
         raise Unknown(f"{status} {text}", status)
 
+    @classmethod
+    def traces(cls, settings):
+        return True
+
     def test(self):
         """A message without receiver: Kannel checks the password, then says that the receiver is missing."""
         status, text = self._get(self._login())
@@ -52,9 +52,7 @@ class Kannel(Driver):
         return text
 
     def close(self):
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        self._line.close()
 
     def _login(self):
         return {"username": self.settings.username, "password": self.settings.password}
@@ -73,48 +71,7 @@ class Kannel(Driver):
         return query
 
     def _get(self, query):
-        """:return: (status, text). A kept connection that Kannel has closed meanwhile is opened again, once, before anything is sent on it."""
-        connection = self._connected()
-        try:
-            connection.request("GET", f"{self._path}?{urlencode(query, quote_via=quote)}", headers={"Connection": "keep-alive"})
-            answer = connection.getresponse()
-            text = answer.read(2000).decode("utf-8", "replace").strip()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Unknown(f"{type(error).__name__}: {error}") from error
-        if answer.will_close:
-            self.close()
-        return answer.status, text
-
-    def _connected(self):
-        if self._connection is not None and not self._alive():
-            self.close()
-        if self._connection is None:
-            kind = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
-            connection = kind(self._host, self._port, timeout=self.settings.timeout)
-            try:
-                connection.connect()
-            except (OSError, ssl.SSLError, UnicodeError) as error:
-                raise Unreachable(f"{self._host}:{connection.port}: {error}") from error
-            self._connection = connection
-        return self._connection
-
-    def _alive(self):
-        """An idle connection with something to read is one that the other side has closed."""
-        sock = self._connection.sock
-        if sock is None:
-            return False
-        sock.settimeout(0)
-        try:
-            if not self._https:  # a TLS connection cannot be looked into; it is opened anew
-                sock.recv(1, socket.MSG_PEEK)
-            return False
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        finally:
-            sock.settimeout(self.settings.timeout)
+        return self._line.ask("GET", f"{self._path}?{urlencode(query, quote_via=quote)}")
 
 
 def receipt(uuid, attempt, values):

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from . import isp_sms_gateway
 from . import isp_sms_gateway_credit
+from . import isp_sms_gateway_way
 from . import isp_sms_message
 from . import isp_sms_dispatch
 from . import isp_sms_receipt

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import json
 import logging
+import queue
 import random
 import time
 from contextlib import ExitStack, contextmanager
@@ -10,12 +11,14 @@ from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, hmac
 
-from ..drivers.base import Message
+from ..drivers.base import GatewayError, Message
 from ..tools.sender import Sender
 
 _logger = logging.getLogger(__name__)
 #: Messages claimed at once: what a killed dispatcher leaves in doubt is no more than this.
 BATCH = 200
+#: Seconds that a connection which brings receipts itself is listened to at the end, and how many times more came.
+_LISTEN, _LISTEN_MOST = 1.0, 200
 #: Times a transaction that met another one is tried.
 _TRIES = 8
 _LOCK = 1936749423  # "sms/": the first half of our advisory locks, the gateway's id is the second
@@ -42,7 +45,6 @@ class IspSmsMessage(models.Model):
         """:param commit: ``commit(processed=0)`` commits and returns the seconds left
         :return: number of messages that the gateways have accepted
         """
-        accepted = 0
         with ExitStack() as stack:
             self._retried(self._expire)
             commit()
@@ -53,11 +55,9 @@ class IspSmsMessage(models.Model):
             for gateway in held:
                 self._retried(lambda g=gateway: self._resolve(g))
                 senders[gateway.id] = stack.enter_context(self._sender(gateway))
-            while True:
-                handed, ok = self._round(gateways, held, senders)
-                accepted += ok
-                if not commit(handed) or not handed:
-                    break
+            accepted = self._hand_over(gateways, held, senders, commit)
+            for gateway in held:
+                self._listen(gateway, senders[gateway.id], _LISTEN)
         self._wake_later()
         commit()
         return accepted
@@ -84,31 +84,51 @@ class IspSmsMessage(models.Model):
                     cr.rollback()
                 cr.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, gateway.id])
 
-    # === One round: a batch of each gateway, all at the same time ===
+    # === Batches: each gateway has one on its way, none waits for another's ===
 
-    def _round(self, gateways, held, senders):
-        """:return: (messages handed, accepted)"""
-        started, before = [], self.env["isp.sms.gateway"]
+    def _hand_over(self, gateways, held, senders, commit):
+        """:return: number of messages accepted; when nothing is left that may go, or the time is over"""
+        accepted, going, ready, running = 0, True, queue.SimpleQueue(), {}
+        while True:
+            if going:
+                self._start_batches(gateways, held, senders, running, ready)
+            if not running:
+                return accepted
+            # No transaction is open here.
+            gateway, messages, wait = running.pop(ready.get())
+            outcomes, sender = wait(), senders[gateway.id]
+            self._retried(lambda g=gateway, o=outcomes, p=sender.problem: self._record(g, o, p))
+            accepted += sum(outcome.state == "accepted" for outcome in outcomes.values())
+            self._listen(gateway, sender)
+            # Without time left, what is on its way is waited for and nothing is begun.
+            going = bool(commit(len(messages))) and going
+
+    def _start_batches(self, gateways, held, senders, running, ready):
+        """Give a batch to each gateway that has none. One before it in line keeps what it serves, unless it rests."""
+        before = self.env["isp.sms.gateway"]
         for gateway in gateways:
             if gateway.state == "resting":
                 continue
-            if gateway in held and (messages := self._retried(lambda g=gateway, b=before: self._claim(g, b))):
-                started.append((gateway, senders[gateway.id], messages))
+            if gateway in held and gateway.id not in running:
+                messages = self._retried(lambda g=gateway, b=before: self._claim(g, b))
+                if messages:
+                    wait = senders[gateway.id].start(messages, done=lambda g=gateway.id: ready.put(g))
+                    running[gateway.id] = (gateway, messages, wait)
             before += gateway
-        # From here on no transaction is open.
-        waits = [(gateway, sender, sender.start(messages)) for gateway, sender, messages in started]
-        results = [(gateway, sender, wait()) for gateway, sender, wait in waits]
-        handed = ok = 0
-        for gateway, sender, outcomes in results:
-            self._retried(lambda g=gateway, o=outcomes, p=sender.problem: self._record(g, o, p))
-            receipts = sender.poll()
-            if receipts:
-                self._retried(lambda g=gateway, r=receipts: self.env["isp.sms.receipt"]._take(g, r))
-            handed += sum(outcome.state != "unsent" for outcome in outcomes.values())
-            ok += sum(outcome.state == "accepted" for outcome in outcomes.values())
-            # Unsent ones may go another way at once: that is a reason for a further round.
-            handed += any(outcome.state == "unsent" for outcome in outcomes.values())
-        return handed, ok
+
+    def _listen(self, gateway, sender, patience=0.0):
+        """Take the receipts that came on the gateway's own connection: kept and committed first, then acknowledged."""
+        if not gateway.receipts or not gateway._driver_class().listens or gateway.state == "resting":
+            return
+        try:
+            for _n in range(_LISTEN_MOST):
+                receipts = sender.poll(patience)
+                if not receipts:
+                    break
+                self._retried(lambda r=receipts: self.env["isp.sms.receipt"]._take(gateway, r))
+                sender.confirm()
+        except GatewayError as error:
+            self._retried(lambda e=error: gateway._failed(e.text))
 
     def _claim(self, gateway, before):
         """Take a batch for this gateway: what it serves and none of those before it does (they are working, or they would rest).
@@ -150,14 +170,14 @@ class IspSmsMessage(models.Model):
         return SQL("(%s)", SQL(" AND ").join(parts))
 
     def _prepare_messages(self, gateway, rows):
-        base, sender = gateway._receipt_base(), gateway.sender or ""
+        receipt_url, sender = gateway._receipt_url(), gateway.sender or ""
         return [
             Message(
                 uuid=uuid,
                 number=number,
                 text=body,
                 sender=sender,
-                dlr_url=f"{base}{self._receipt_path(uuid, tries)}" if gateway.receipts and base else "",
+                dlr_url=receipt_url(uuid, tries) if gateway.receipts else "",
                 encoding=encoding,
                 parts=parts,
             )
@@ -185,6 +205,7 @@ class IspSmsMessage(models.Model):
             "unsent": ("queued", None),
             "unknown": ("handing", wait) if gateway.receipts else ("unknown", None),
         }
+        currencies = self._currencies({o.currency for o in outcomes.values()})
         values = [
             {
                 "uuid": uuid,
@@ -192,6 +213,7 @@ class IspSmsMessage(models.Model):
                 "next_try": states[o.state][1] and fields.Datetime.to_string(states[o.state][1]),
                 "reference": o.reference or None,
                 "cost": o.cost,
+                "currency": currencies.get(o.currency),
                 "error": None if o.state == "accepted" else (o.text or "")[:500] or None,
                 "code": None if o.state == "accepted" else o.code or None,
                 "ok": o.state == "accepted",
@@ -205,12 +227,12 @@ class IspSmsMessage(models.Model):
                    SET state = CASE WHEN m.state = 'handing' THEN v.state ELSE m.state END,
                        reference = COALESCE(v.reference, m.reference),
                        cost = CASE WHEN v.ok THEN COALESCE(m.cost, 0) + COALESCE(v.cost, m.parts * %(price)s) ELSE m.cost END,
-                       currency_id = CASE WHEN v.ok THEN %(currency)s ELSE m.currency_id END,
+                       currency_id = CASE WHEN v.ok THEN COALESCE(v.currency, %(currency)s) ELSE m.currency_id END,
                        accepted_at = CASE WHEN v.ok THEN COALESCE(m.accepted_at, %(now)s) ELSE m.accepted_at END,
                        final_at = CASE WHEN m.state = 'handing' AND v.state = 'failed' THEN %(now)s ELSE m.final_at END,
                        gateway_id = CASE WHEN m.state = 'handing' AND v.state = 'queued' THEN NULL ELSE m.gateway_id END,
                        next_try = v.next_try, error = v.error, error_code = v.code, write_date = %(now)s
-                  FROM jsonb_to_recordset(%(values)s::jsonb) AS v (uuid varchar, state varchar, next_try timestamp, reference varchar, cost float, error varchar, code varchar, ok bool)
+                  FROM jsonb_to_recordset(%(values)s::jsonb) AS v (uuid varchar, state varchar, next_try timestamp, reference varchar, cost float, currency int, error varchar, code varchar, ok bool)
                  WHERE m.uuid = v.uuid AND m.state NOT IN ('queued', 'canceled')
              RETURNING m.uuid, m.state
                 """,
@@ -222,17 +244,25 @@ class IspSmsMessage(models.Model):
         )
         self.invalidate_model()
         self._tell(dict(rows))
+        if any(o.code == "credit" for o in outcomes.values()):
+            gateway._alert()
         if problem:
             gateway._failed(problem)
         elif any(o.state in ("accepted", "refused") for o in outcomes.values()):
             gateway._went_well()
 
+    def _currencies(self, names):
+        """:return: {name: id} of those that there are"""
+        names = [name for name in names if name]
+        found = self.env["res.currency"].with_context(active_test=False).search([("name", "in", names)]) if names else ()
+        return {currency.name: currency.id for currency in found}
+
     def _resolve(self, gateway):
         """What stands in ``handing`` is in doubt: its dispatcher was killed, or the gateway did not answer.
 
         Without reports nobody can know: ``unknown``, for a person. With reports: any report proves that it went and
-        takes it out of here; none within the wait, counted from the first look after we and the gateway are back, and it is
-        handed over again, as the same uuid.
+        takes it out of here. None within the wait, counted from the first look after we and the gateway are back: where
+        reports carry our uuid it surely did not go and is handed over again, as the same uuid; elsewhere a person decides.
         """
         now = fields.Datetime.now()
         if not gateway.receipts:
@@ -246,10 +276,12 @@ class IspSmsMessage(models.Model):
                 "UPDATE isp_sms_message SET next_try = %s WHERE state = 'handing' AND gateway_id = %s AND (next_try IS NULL OR %s)",
                 [now + timedelta(seconds=max(gateway.resolve_wait, 1)), gateway.id, gateway.state == "resting" or not self._receipts_are_done()],
             )
-            self.env.cr.execute(
-                "UPDATE isp_sms_message SET state = 'queued', next_try = NULL, gateway_id = NULL WHERE state = 'handing' AND gateway_id = %s AND next_try <= %s",
-                [gateway.id, now],
-            )
+            if gateway._driver_class().traces(gateway._prepare_settings()):
+                change = SQL("state = 'queued', next_try = NULL, gateway_id = NULL")
+            else:
+                text = self.env._("The gateway did not say that it took it, and no report came.")
+                change = SQL("state = 'unknown', next_try = NULL, error = COALESCE(error, %s)", text)
+            self.env.cr.execute(SQL("UPDATE isp_sms_message SET %s WHERE state = 'handing' AND gateway_id = %s AND next_try <= %s", change, gateway.id, now))
         self.invalidate_model()
 
     def _receipts_are_done(self):

@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import hmac
 import logging
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -35,7 +37,7 @@ class IspSmsGateway(models.Model):
     sender = fields.Char("Sender", help="A number, or a name of up to 11 letters that the operator has registered.")
     timeout = fields.Integer("Time-out (s)", default=20)
     rate = fields.Float("Messages a second", default=0, help="What the operator allows. 0: as fast as it goes.")
-    connections = fields.Integer(default=4)
+    connections = fields.Integer(compute="_compute_connections", store=True, readonly=False, help="At the same time. SMPP: binds that the operator allows.")
     price = fields.Float("Price of a part", digits=(16, 6))
     currency_id = fields.Many2one("res.currency", default=lambda self: self.env.company.currency_id)
     prefixes = fields.Char("Only numbers that begin with", help="Separated by spaces, for example: +21192 +21198. Empty: all numbers.")
@@ -66,6 +68,11 @@ class IspSmsGateway(models.Model):
         for gateway in self:
             gateway.receipts = bool(gateway.driver) and DRIVERS[gateway.driver].receipts
 
+    @api.depends("driver")
+    def _compute_connections(self):
+        for gateway in self:
+            gateway.connections = DRIVERS[gateway.driver].connections if gateway.driver else 1
+
     @api.depends("active", "resting_until")
     def _compute_state(self):
         now = fields.Datetime.now()
@@ -94,8 +101,42 @@ class IspSmsGateway(models.Model):
     def _make_driver(self):
         """:return: function without argument that makes a driver; it touches no database"""
         settings = self._prepare_settings()
-        cls = DRIVERS[self.driver]
+        cls = self._driver_class()
         return lambda: cls(settings)
+
+    def _driver_class(self):
+        return DRIVERS[self.driver]
+
+    def _receipt_url(self):
+        """:return: function (uuid, attempt) -> where the gateway may report that one message, "" nowhere"""
+        base, messages = self._receipt_base(), self.env["isp.sms.message"]
+        if not base:
+            return lambda uuid, attempt: ""
+        if self.driver == "http":
+            start = f"{base}/isp_sms/report/{self.sudo().callback_token}"
+            return lambda uuid, attempt: f"{start}/{uuid}/{attempt}/{messages._receipt_signature(uuid, attempt)}"
+        return lambda uuid, attempt: f"{base}{messages._receipt_path(uuid, attempt)}"
+
+    @api.model
+    def _of_token(self, token):
+        """:return: the gateway whose reports come under this token, also one that is off; empty when there is none"""
+        if len(token) < 20 or not token.isprintable():
+            return self.browse()
+        found = self.sudo().with_context(active_test=False).search([("callback_token", "=", token)], limit=1)
+        return found if found and hmac.compare_digest(found.callback_token.encode(), token.encode()) else self.browse()
+
+    def _keep_report(self, values, uuid="", attempt=None):
+        """Keep a report that was brought. In the caller's transaction; read later by `isp.sms.receipt`.
+
+        :param uuid: of the message, where its own signed address was called
+        :raise ValueError: it is no report
+        """
+        signed = {"_signed": "1"} if uuid else {}
+        receipt = self._driver_class().report(self._prepare_settings(), {**values, **signed})
+        raw = "&".join(f"{name}={value}" for name, value in sorted(values.items()))
+        if uuid:
+            receipt = replace(receipt, uuid=uuid, key=f"{uuid}:{attempt}:{receipt.text}")
+        return self.env["isp.sms.receipt"]._take(self, [replace(receipt, raw=raw[:2000])], attempt)
 
     def _receipt_base(self):
         base = self.sudo().callback_base or self.env["ir.config_parameter"].sudo().get_param("web.base.url") or ""
@@ -110,7 +151,7 @@ class IspSmsGateway(models.Model):
         try:
             text = driver.test()
         except (GatewayError, NotImplementedError) as error:
-            raise UserError(self.env._("%(gateway)s does not answer as it should: %(text)s", gateway=self.name, text=str(error) or type(error).__name__)) from error
+            raise UserError(self.env._("%(gateway)s does not answer as it should: %(text)s", gateway=self.name, text=self._plain_words(error))) from error
         finally:
             driver.close()
         self.action_wake()

@@ -29,6 +29,7 @@ class IspSmsReceipt(models.Model):
     uuid = fields.Char("UUID", readonly=True)
     attempt = fields.Integer(readonly=True)
     reference = fields.Char(readonly=True)
+    number = fields.Char(readonly=True)
     gateway_id = fields.Many2one("isp.sms.gateway", readonly=True, index="btree_not_null", ondelete="cascade")
     message_id = fields.Many2one("isp.sms.message", readonly=True, index="btree_not_null", ondelete="cascade")
     result = fields.Char("Report", readonly=True)
@@ -43,6 +44,7 @@ class IspSmsReceipt(models.Model):
 
     _key_unique = models.UniqueIndex("(key)", "This report is here already.")
     _new = models.Index("(id) WHERE state = 'new'")
+    _unmatched = models.Index("(reference) WHERE state = 'unmatched'")
 
     # In each process: when the job was last asked to come.
     _asked_until = 0.0
@@ -55,21 +57,37 @@ class IspSmsReceipt(models.Model):
         :param attempt: of which handing over the report is, where it tells
         :return: how many were new
         """
-        now = fields.Datetime.now()
-        written = 0
-        for receipt in receipts:
-            key = receipt.key or f"{gateway.id}:{receipt.uuid or receipt.reference}:{receipt.state}"
-            self.env.cr.execute(
-                """
-                INSERT INTO isp_sms_receipt (key, uuid, attempt, reference, gateway_id, result, text, raw, state, create_uid, create_date, write_uid, write_date)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'new', 1, %s, 1, %s) ON CONFLICT (key) DO NOTHING
-                """,
-                [key[:300], receipt.uuid or None, attempt, receipt.reference or None, gateway.id or None, receipt.state, receipt.text[:300], receipt.raw[:2000], now, now],
-            )
-            written += self.env.cr.rowcount
+        rows = [self._prepare_row(gateway, receipt, attempt) for receipt in receipts]
+        self.env.cr.execute(
+            """
+            INSERT INTO isp_sms_receipt (key, uuid, attempt, reference, number, gateway_id, result, text, raw, state, create_uid, create_date, write_uid, write_date)
+            SELECT v.key, v.uuid, v.attempt, v.reference, v.number, v.gateway_id, v.result, v.text, v.raw, 'new', 1, %s, 1, %s
+              FROM jsonb_to_recordset(%s::jsonb) AS v (key varchar, uuid varchar, attempt int, reference varchar, number varchar, gateway_id int, result varchar, text varchar, raw text)
+                ON CONFLICT (key) DO NOTHING
+            """,
+            [now := fields.Datetime.now(), now, json.dumps(rows)],
+        )
+        written = self.env.cr.rowcount
         if written:
             self._ask()
         return written
+
+    def _prepare_row(self, gateway, receipt, attempt):
+        key = receipt.key or f"{receipt.uuid or receipt.reference}:{receipt.state}"
+        row = {
+            # Ids and words of two gateways may be the same.
+            "key": f"{gateway.id}:{key}"[:300] if gateway else key[:300],
+            "uuid": receipt.uuid or None,
+            "attempt": attempt,
+            "reference": receipt.reference[:200] or None,
+            "number": receipt.number[:30] or None,
+            "gateway_id": gateway.id or None,
+            "result": receipt.state,
+            "text": receipt.text[:300],
+            "raw": receipt.raw[:2000],
+        }
+        # PostgreSQL keeps no zero octet.
+        return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in row.items()}
 
     def _ask(self):
         """Wake the job, at most once a second in a process: later reports are read with the first."""
@@ -86,20 +104,44 @@ class IspSmsReceipt(models.Model):
     def _cron_read(self, batch=1000):
         """Read what has come, a batch a transaction; a killed one is read again and changes nothing more."""
         cron, messages = self.env["ir.cron"], self.env["isp.sms.message"]
+        messages._retried(self._reopen)
         while count := messages._retried(lambda: self._read_batch(batch)):
             if not cron._commit_progress(count) or count < batch:
                 break
 
+    def _reopen(self):
+        """Reports that were quicker than the answer with the reference, which nobody knew yet, are looked at again."""
+        self.env.cr.execute(
+            """
+            UPDATE isp_sms_receipt r SET state = 'new'
+              FROM isp_sms_message m
+             WHERE r.state = 'unmatched' AND r.create_date > %s AND m.reference = r.reference AND m.gateway_id = r.gateway_id
+            """,
+            [fields.Datetime.now() - timedelta(days=7)],
+        )
+        self.invalidate_model(["state"])
+
     def _read_batch(self, batch):
-        """:return: how many were looked at"""
+        """Match by our uuid; else by the gateway's reference; else, where a message of unknown fate waits for word, by its number.
+
+        :return: how many were looked at
+        """
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT r.id, COALESCE(u.id, f.id), r.attempt, r.result, r.text, COALESCE(u.state, f.state), COALESCE(u.tries, f.tries), r.create_date,
-                       COALESCE(u.uuid, f.uuid)
+                SELECT r.id, m.id, r.attempt, r.result, r.text, m.state, m.tries, r.create_date, m.uuid, r.reference, m.way
                   FROM (SELECT * FROM isp_sms_receipt WHERE state = 'new' ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) r
-             LEFT JOIN isp_sms_message u ON u.uuid = r.uuid
-             LEFT JOIN isp_sms_message f ON r.uuid IS NULL AND f.reference = r.reference AND f.gateway_id = r.gateway_id
+             LEFT JOIN LATERAL (
+                       SELECT 1 AS way, id, state, tries, uuid FROM isp_sms_message WHERE uuid = r.uuid
+                        UNION ALL
+                       SELECT 2, id, state, tries, uuid FROM isp_sms_message
+                        WHERE r.uuid IS NULL AND reference = r.reference AND gateway_id = r.gateway_id
+                        UNION ALL
+                       SELECT 3, min(id), min(state), min(tries), min(uuid) FROM isp_sms_message
+                        WHERE r.uuid IS NULL AND number = r.number AND gateway_id = r.gateway_id AND state IN ('handing', 'unknown')
+                              AND reference IS NULL AND handed_at <= r.create_date + interval '1 second'
+                       HAVING count(*) = 1
+                        ORDER BY 1, 2 DESC LIMIT 1) m ON TRUE
                 """,
                 batch,
             )
@@ -107,18 +149,19 @@ class IspSmsReceipt(models.Model):
         if not rows:
             return 0
         seen, best, known = [], {}, {}
-        for receipt, message, attempt, result, text, state, tries, at, uuid in rows:
+        for receipt, message, attempt, result, text, state, tries, at, uuid, reference, way in rows:
             kind = "unmatched" if not message else "unclear" if result not in RANK else "done"
             seen.append({"id": receipt, "message": message, "state": kind})
             if kind != "done":
                 continue
             known.setdefault(message, (state, uuid))
             # What failed at an earlier attempt says nothing about this one; what arrived, arrived.
-            if attempt is not None and attempt < tries and result not in ("accepted", "delivered"):
+            earlier = attempt < tries if attempt is not None else way == 2 and state in ("queued", "handing")
+            if earlier and result not in ("accepted", "delivered"):
                 continue
             now = best.get(message, (state,))[0]
             if RANK[result] > RANK[now]:
-                best[message] = (result, text, at)
+                best[message] = (result, text, at, reference if way == 3 else None)
         self._mark(seen)
         self._apply(best)
         messages = self.env["isp.sms.message"]
@@ -144,15 +187,16 @@ class IspSmsReceipt(models.Model):
                 "at": fields.Datetime.to_string(at),
                 "final": state in FINAL,
                 "error": text[:300] if state in ("failed", "undeliverable", "expired") else None,
+                "reference": reference,
             }
-            for message, (state, text, at) in best.items()
+            for message, (state, text, at, reference) in best.items()
         ]
         self.env.cr.execute(
             """
             UPDATE isp_sms_message m
                SET state = v.state, accepted_at = COALESCE(m.accepted_at, v.at), final_at = CASE WHEN v.final THEN v.at ELSE m.final_at END,
-                   next_try = NULL, error = v.error, error_code = NULL, write_date = v.at
-              FROM jsonb_to_recordset(%s::jsonb) AS v (id int, state varchar, at timestamp, final bool, error varchar) WHERE m.id = v.id
+                   next_try = NULL, error = v.error, error_code = NULL, write_date = v.at, reference = COALESCE(m.reference, v.reference)
+              FROM jsonb_to_recordset(%s::jsonb) AS v (id int, state varchar, at timestamp, final bool, error varchar, reference varchar) WHERE m.id = v.id
             """,
             [json.dumps(values)],
         )

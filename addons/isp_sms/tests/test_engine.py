@@ -3,12 +3,13 @@ import doctest
 
 from odoo.tests import BaseCase
 
-from ..engine import mobile, placeholders, quiet, segments
+from ..drivers import africastalking, http, smpp
+from ..engine import mobile, octets, placeholders, quiet, segments, template
 
 
 class TestEngine(BaseCase):
     def test_examples(self):
-        for module in (mobile, placeholders, quiet, segments):
+        for module in (mobile, octets, placeholders, quiet, segments, template, africastalking, http, smpp):
             self.assertFalse(doctest.testmod(module).failed)
 
     def test_a_pair_is_never_split(self):

@@ -23,6 +23,7 @@ class Outcome:
     code: str = ""
     text: str = ""
     cost: float | None = None
+    currency: str = ""
 
 
 class Sender:
@@ -40,22 +41,44 @@ class Sender:
         self._stop = threading.Event()
         self.problem = ""
 
-    def start(self, messages):
-        """:return: function that waits and returns {uuid: Outcome}"""
+    def start(self, messages, done=None):
+        """:param done: called, in any thread, when the last of them has its outcome
+        :return: function that waits and returns {uuid: Outcome}
+        """
         self._stop.clear()
         self._unknowns, self.problem = 0, ""
+        left = iter(range(len(messages) - 1, -1, -1))
+
+        def count(_future):
+            with self._lock:
+                last = next(left) == 0
+            if last and done:
+                done()
+
         futures = {message.uuid: self._pool.submit(self._one, message) for message in messages}
+        for future in futures.values():
+            future.add_done_callback(count)
         return lambda: {uuid: future.result() for uuid, future in futures.items()}
 
     def hand(self, messages):
         return self.start(messages)()
 
-    def poll(self):
-        """Receipts that came on the connections themselves."""
+    def poll(self, patience=0.0):
+        """Receipts that came on the connections themselves, when no batch is on its way; one is opened where there is none.
+
+        :raise Unreachable: a connection is broken or cannot be had
+        """
+        if not self._drivers:
+            self._drivers.append(self._make())
         found = []
         for driver in self._drivers:
-            found += driver.poll()
+            found += driver.poll(patience)
         return found
+
+    def confirm(self):
+        """What `poll` gave is safe."""
+        for driver in self._drivers:
+            driver.confirm()
 
     def close(self):
         self._stop.set()
@@ -86,7 +109,7 @@ class Sender:
 
     @staticmethod
     def _accepted(result: Result):
-        return Outcome("accepted", reference=result.reference, text=result.text, cost=result.cost)
+        return Outcome("accepted", reference=result.reference, text=result.text, cost=result.cost, currency=result.currency)
 
     def _unknown(self, text, code):
         self._unknowns += 1
