@@ -7,8 +7,8 @@
 '{"to": "211", "text": "say \\\\"hi\\\\""}'
 >>> fill("<t>{text}</t>", {"text": "a<b"}, "xml"), fill("Bearer {password}", {"password": "k"}, "plain")
 ('<t>a&lt;b</t>', 'Bearer k')
->>> unknown("{number} {txt}"), used("{number} {text}")
-({'txt'}, {'number', 'text'})
+>>> unknown("{number} {txt}"), sorted(used("{number} {text}"))
+({'txt'}, ['number', 'text'])
 """
 
 import json
