@@ -2,7 +2,7 @@
 {
     "name": "ISP: billing",
     "summary": "Every period billed exactly once, invoices, cash, suspension of who does not pay",
-    "version": "19.0.2.0.0",
+    "version": "19.0.2.1.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -38,6 +38,7 @@
         "views/isp_period_views.xml",
         "views/isp_billing_run_views.xml",
         "views/isp_notice_views.xml",
+        "views/isp_sms_message_views.xml",
         "views/isp_plan_views.xml",
         "views/isp_plan_change_views.xml",
         "views/isp_dunning_policy_views.xml",
@@ -55,5 +56,8 @@
         "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["isp_billing/static/src/notice_sms/*"],
+    },
     "pre_init_hook": "pre_init_hook",
 }

@@ -429,7 +429,7 @@ class IspIncoming(models.Model):
             taken = payment.move_id.line_ids.filtered(lambda line: line.account_id == waiting.account_id)
             (waiting + taken).reconcile()
         partner._isp_apply_credit(self.company_id)
-        partner._isp_notify("receipt", f"receipt/{payment.id}", **self._prepare_notice(payment))
+        partner._isp_notify("receipt", f"receipt/{payment.id}", about=payment, **self._prepare_notice(payment))
         return share
 
     def _prepare_payment_vals(self, share):

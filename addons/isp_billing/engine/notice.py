@@ -50,6 +50,31 @@ def render(text, values):
     return _PLACEHOLDER.sub(value, text or "")
 
 
+def fitted(text, values, elastic, fits, shortest=6):
+    """Put ``values`` in, and shorten names until the whole fits; it stays whole when even short names would not do.
+
+    :param elastic: names of the values that may be shortened, the longest first
+    :param fits: function of the text: is it short enough?
+    :param shortest: letters a value keeps at least
+    :raise MissingValue: as ``render``
+
+    >>> fitted("{plan}: {amount}", {"plan": "Home Unlimited", "amount": "5 SSP"}, ("plan",), lambda text: len(text) <= 18)
+    'Home Unlim.: 5 SSP'
+    >>> fitted("{plan}: {amount}", {"plan": "Home 2M", "amount": "216,000 SSP"}, ("plan",), lambda text: len(text) <= 12)
+    'Home 2M: 216,000 SSP'
+    """
+    values = dict(values)
+    used = [name for name in elastic if name in placeholders(text) and isinstance(values.get(name), str)]
+    whole = body = render(text, values)
+    while not fits(body):
+        name = max(used, key=lambda one: len(values[one]), default=None)
+        if name is None or len(values[name]) <= shortest:
+            return whole
+        values[name] = values[name][:-2].rstrip() + "."
+        body = render(text, values)
+    return body
+
+
 def money(amount, unit, digits=0):
     """
     >>> money(216000.0, "SSP"), money(-4000, "SSP"), money(12.5, "USD", 2)

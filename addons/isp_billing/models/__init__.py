@@ -11,6 +11,7 @@ from . import isp_account_entry
 from . import isp_billing_error
 from . import isp_billing_preview
 from . import isp_billing_run
+from . import isp_billing_run_notice
 from . import isp_billing_step
 from . import isp_dunning_log
 from . import isp_dunning_policy
@@ -23,6 +24,7 @@ from . import isp_instalment
 from . import isp_instalment_line
 from . import isp_invoicing
 from . import isp_notice
+from . import isp_notice_invoice
 from . import isp_notice_template
 from . import isp_period
 from . import isp_plan
@@ -32,6 +34,7 @@ from . import isp_plan_pricing
 from . import isp_print_log
 from . import isp_promotion
 from . import isp_quote
+from . import isp_sms_message
 from . import isp_subscription
 from . import isp_subscription_deposit_paper
 from . import isp_subscription_dunning

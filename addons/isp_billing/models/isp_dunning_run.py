@@ -278,7 +278,8 @@ class IspDunningRun(models.Model):
             kind = "overdue" if oldest.due < self.date else furthest.notice_kind or "overdue"
             key = f"dunning/{logged[oldest]}"
             of_key[key] = [logged[item] for item in items]
-            rows[kind].append((partner_id, key, self._prepare_notice_params(oldest, max(item.owed for item in same))))
+            invoice = self.env["account.move"].browse(oldest.move_id)
+            rows[kind].append((partner_id, key, self._prepare_notice_params(oldest, max(item.owed for item in same)), invoice))
             kinds[key] = kind
         for kind, some in rows.items():
             notices = self.env["isp.notice"].sudo()._notify_many(kind, some, self.company_id)

@@ -316,14 +316,14 @@ class IspInstalment(models.Model):
             return
         for line, share in zip(lines, engine.spread(amounts, self.paid), strict=True):
             if share < line.amount and today <= line.date <= today + timedelta(days=REMIND_DAYS):
-                rows = [(self.partner_id.id, f"instalment/{line.id}", {"amount": line.amount - share, "date": line.date})]
+                rows = [(self.partner_id.id, f"instalment/{line.id}", {"amount": line.amount - share, "date": line.date}, self)]
                 self.env["res.partner"]._isp_notify_many("instalment", rows, self.company_id)
 
     def _break(self, day):
         """The date ``day`` was missed: the debts are overdue again, the customer is told."""
         left = self.left
         self._close("broken")
-        rows = [(self.partner_id.id, f"instalment/broken/{self.id}", {"amount": left, "date": day})]
+        rows = [(self.partner_id.id, f"instalment/broken/{self.id}", {"amount": left, "date": day}, self)]
         self.env["res.partner"]._isp_notify_many("instalment_broken", rows, self.company_id)
         self._tell_subscriptions(self.env._("Instalment agreement %(number)s is broken: the date %(day)s was missed.", number=self.name, day=day))
 

@@ -11,6 +11,8 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL, plaintext2html
 
 from odoo.addons.isp_sms.engine.mobile import check
+from odoo.addons.isp_sms.engine.placeholders import clean
+from odoo.addons.isp_sms.engine.plain import plain
 from odoo.addons.isp_sms.engine.segments import segments
 
 from ..engine import notice as engine
@@ -18,6 +20,7 @@ from ..engine import notice as engine
 _logger = logging.getLogger(__name__)
 
 KINDS = [
+    ("invoice", "Invoice"),
     ("reminder", "Reminder before the due date"),
     ("overdue", "Overdue"),
     ("suspended", "Suspended"),
@@ -30,10 +33,16 @@ KINDS = [
     ("plan_change", "Change of plan"),
     ("instalment", "Instalment due"),
     ("instalment_broken", "Instalment agreement broken"),
+    ("usage", "Part of the data used"),
+    ("used_up", "Data used up"),
+    ("token", "WiFi code"),
+    ("appointment", "Appointment to install"),
+    ("outage", "Outage"),
 ]
 #: What the text of a kind may show: the parameters ``_isp_notify`` is called with. Those of "" are always there.
 PLACEHOLDERS = {
     "": ("name", "account", "company"),
+    "invoice": ("amount", "due", "number", "date", "link"),
     "reminder": ("amount", "date"),
     "overdue": ("amount", "date", "days"),
     "suspended": ("amount", "date"),
@@ -46,13 +55,24 @@ PLACEHOLDERS = {
     "plan_change": ("plan", "old_plan", "amount", "date"),
     "instalment": ("amount", "date"),
     "instalment_broken": ("amount", "date"),
+    "usage": ("percent", "plan"),
+    "used_up": ("plan",),
+    "token": ("user", "password", "ssid", "until"),
+    "appointment": ("date", "plan", "technician"),
+    "outage": ("site", "date"),
 }
 #: Parameters that are amounts in the company's currency.
-MONEY = {"amount", "missing", "paid", "balance", "price", "old_price", "fee"}
-#: Answers to money that has just come in: they do not wait for the morning.
-IMMEDIATE = {"receipt", "restored"}
+MONEY = {"amount", "due", "missing", "paid", "balance", "price", "old_price", "fee"}
+#: Names: shortened where the text would take a second SMS, which operators of the country may not carry.
+ELASTIC = ("plan", "old_plan", "site", "technician", "name", "company")
+#: Answers to what the customer has just done: they do not wait for the morning.
+IMMEDIATE = {"receipt", "restored", "used_up", "token"}
 #: Untrue once the customer owes nothing any more.
 ABOUT_DEBT = {"reminder", "overdue", "suspended"}
+#: The last of these is true, those before it are history.
+ABOUT_USAGE = {"usage", "used_up"}
+#: Hours after which a gateway that was away need not send it any more.
+VALID_HOURS = {"reminder": 72, "overdue": 72, "suspended": 72, "usage": 24, "used_up": 24, "appointment": 24, "outage": 12}
 STATES = [
     ("queued", "Waiting"),
     ("sending", "With the gateway"),
@@ -88,6 +108,9 @@ class IspNotice(models.Model):
     state = fields.Selection(STATES, required=True, readonly=True, default="queued", index=True)
     send_after = fields.Datetime(readonly=True, default=fields.Datetime.now, help="Not before; the quiet hours are over then.")
     reason = fields.Char(readonly=True, help="Why it was not sent.")
+    res_model = fields.Char("About (model)", readonly=True)
+    res_id = fields.Many2oneReference("About (id)", model_field="res_model", readonly=True)
+    to_number = fields.Char("Only to", readonly=True, help="A number that is not the customer's, as of who buys a code.")
     lang = fields.Char(string="Language", readonly=True)
     number = fields.Char(string="Sent to", readonly=True)
     email = fields.Char(string="E-mail", readonly=True)
@@ -113,6 +136,21 @@ class IspNotice(models.Model):
         again = self.filtered(lambda n: n.state in ("failed", "skipped"))
         again.sudo().write({"state": "queued", "reason": False, "send_after": fields.Datetime.now()})
 
+    def action_open_record(self):
+        """Open what it is about: the invoice, the payment, the line."""
+        self.ensure_one()
+        record = self.env[self.res_model].browse(self.res_id).exists() if self.res_model in self.env and self.res_id else False
+        if not record:
+            raise UserError(self.env._("What this notice is about is not known or has been deleted."))
+        record.check_access("read")
+        return {"type": "ir.actions.act_window", "res_model": self.res_model, "res_id": self.res_id, "views": [(False, "form")]}
+
+    def action_view_sms(self):
+        """The log of the SMS that this notice became."""
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("isp_sms.action_isp_sms_message")
+        return {**action, "domain": [("isp_notice_id", "=", self.id)], "context": {}}
+
     # === Writing ===
 
     @api.model
@@ -120,7 +158,7 @@ class IspNotice(models.Model):
         """Write notices of one kind for many customers: each key once for ever.
 
         :param kind: key of KINDS
-        :param rows: iterable of (partner id, key, params), params as for ``res.partner._isp_notify``
+        :param rows: iterable of (partner id, key, params[, about[, to]]), as for ``res.partner._isp_notify``
         :param company: in whose name; default the current one
         :return: the notices written; a key told before gives none
 
@@ -132,18 +170,16 @@ class IspNotice(models.Model):
         company = company or self.env.company
         now = fields.Datetime.now()
         send_after = now if kind in IMMEDIATE else company._isp_after_quiet(now)
-        values = [
-            SQL("(%s, %s, %s, %s::jsonb)", key, partner_id, company.id, json.dumps(self._plain(params)))
-            for partner_id, key, params in rows
-        ]
+        values = [self._sql_row(company, *row) for row in rows]
         written = self.browse()
         for start in range(0, len(values), 1000):
             found = self.env.execute_query(
                 SQL(
                     """
-                    INSERT INTO isp_notice (key, partner_id, company_id, params, kind, state, send_after, create_uid, create_date, write_uid, write_date)
-                    SELECT v.key, v.partner_id, v.company_id, v.params, %(kind)s, 'queued', %(after)s, %(uid)s, %(now)s, %(uid)s, %(now)s
-                      FROM (VALUES %(values)s) AS v (key, partner_id, company_id, params)
+                    INSERT INTO isp_notice (key, partner_id, company_id, params, res_model, res_id, to_number, kind, state, send_after,
+                                            create_uid, create_date, write_uid, write_date)
+                    SELECT v.*, %(kind)s, 'queued', %(after)s, %(uid)s, %(now)s, %(uid)s, %(now)s
+                      FROM (VALUES %(values)s) AS v (key, partner_id, company_id, params, res_model, res_id, to_number)
                         ON CONFLICT (key) DO NOTHING
                  RETURNING id
                     """,
@@ -156,6 +192,10 @@ class IspNotice(models.Model):
             )
             written += self.browse(row[0] for row in found)
         return written
+
+    def _sql_row(self, company, partner_id, key, params, about=None, to=None):
+        model, res_id = (about._name, about.id) if about else (None, None)
+        return SQL("(%s, %s, %s, %s::jsonb, %s, %s::int, %s)", key, partner_id, company.id, json.dumps(self._plain(params)), model, res_id, to or None)
 
     @api.model
     def _plain(self, params):
@@ -176,7 +216,7 @@ class IspNotice(models.Model):
     def _readable(self, params, company, lang):
         """:return: the parameters as customers read them: money without piasters, days and moments by the local clock"""
         zone = pytz.timezone(company._isp_zone())
-        values = {"company": company.name}
+        values = {"company": company.isp_sms_name or company.name}
         for name, value in params.items():
             stamp = engine.parsed(value)
             if name in MONEY and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -205,7 +245,9 @@ class IspNotice(models.Model):
         partner = self.partner_id
         name = partner.isp_name_ar if lang.startswith("ar") and partner.isp_name_ar else partner.name
         own = {"name": name, "account": partner.commercial_partner_id.isp_account_no or partner.isp_account_no or partner.id}
-        return {**own, **self._readable(self.params or {}, self.company_id, lang)}
+        values = {**own, **self._readable(self.params or {}, self.company_id, lang)}
+        # Whatever a customer calls himself, it is one line without characters that steer.
+        return {name: clean(value) if isinstance(value, str) else value for name, value in values.items()}
 
     # === Sending ===
 
@@ -259,15 +301,16 @@ class IspNotice(models.Model):
             self._close("skipped", refusal)
             return
         lang = self._customer_lang()
-        template, values = template.with_context(lang=lang), self._values(lang)
+        template = template.with_context(lang=lang)
+        number, why_not = self._mobile()
+        if refusal := number and self._refusal_of_sms():
+            number, why_not = False, refusal
+        email = self._email() if template.email_body else False
         try:
-            body = engine.render(template.sms_body, values)
-            mail = (engine.render(template.email_subject, values), engine.render(template.email_body, values))
+            body, mail = self._texts(template, lang, email)
         except engine.MissingValue as error:
             self._close("failed", self.env._("The text has no value for {%(name)s}.", name=error.args[0]))
             return
-        number, why_not = self._mobile()
-        email = self.partner_id.email_normalized if template.email_body else False
         if not (number or email):
             self._close("skipped", why_not)
             return
@@ -287,6 +330,33 @@ class IspNotice(models.Model):
             }
         )
 
+    def _texts(self, template, lang, email):
+        """:return: (SMS, (subject, text of the e-mail)). The SMS is one, if shorter names and plain letters can make it so
+        :raise engine.MissingValue:"""
+        texts = [template.sms_body, *((template.email_subject, template.email_body) if email else ("", ""))]
+        values = self._values(lang)
+        values |= self._late_values(lang, set().union(*map(engine.placeholders, texts)))
+        whole = engine.render(texts[0], values)
+        if segments(whole)[0] == "ucs2" and segments(plain(whole))[0] == "gsm":
+            values = {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
+            texts[0] = plain(texts[0])
+        body = engine.fitted(texts[0], values, ELASTIC, lambda text: segments(text)[2] <= 1)
+        named = {**values, "company": self.company_id.name}
+        return body, (engine.render(texts[1], named), engine.render(texts[2], named))
+
+    def _late_values(self, lang, wanted):
+        """:param wanted: placeholders of the texts
+        :return: values that are true only now, when the text is made. Hook"""
+        return {}
+
+    def _refusal_of_sms(self):
+        """:return: why it goes by e-mail alone, None for an SMS. Hook"""
+        return None
+
+    def _email(self):
+        """:return: the address to write to, False for none. Hook"""
+        return self.partner_id.email_normalized
+
     def _refusal(self, template, dues):
         """:return: why this notice is not to be sent any more, None to send it"""
         if not template:
@@ -297,7 +367,14 @@ class IspNotice(models.Model):
                 return self.env._("Paid meanwhile.")
             if self.send_after < fields.Datetime.now() - _STALE:
                 return self.env._("Too late: it waited more than three days.")
+        if self.kind in ABOUT_USAGE and self._is_overtaken():
+            return self.env._("A newer one has been written.")
         return None
+
+    def _is_overtaken(self):
+        """80 % that waited for the morning says nothing after 100 %."""
+        same = [("partner_id", "=", self.partner_id.id), ("kind", "in", list(ABOUT_USAGE)), ("id", ">", self.id)]
+        return bool(self.search_count([*same, ("res_model", "=", self.res_model), ("res_id", "=", self.res_id)], limit=1))
 
     def _customer_lang(self):
         langs = dict(self.env["res.lang"].get_installed())
@@ -308,7 +385,8 @@ class IspNotice(models.Model):
         """:return: (number in E.164 or False, why there is none)"""
         partner = self.partner_id
         country = (partner.country_id or self.company_id.country_id).code
-        given = [number for number in (partner.phone, partner.isp_alt_phone, partner.commercial_partner_id.phone) if number]
+        own = (partner.phone, partner.isp_alt_phone, partner.commercial_partner_id.phone)
+        given = [number for number in ((self.to_number,) if self.to_number else own) if number]
         if not given:
             return False, self.env._("The customer has no telephone number.")
         for number in given:

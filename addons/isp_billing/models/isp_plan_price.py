@@ -168,7 +168,7 @@ class IspPlanPrice(models.Model):
         while partners := self._customers_to_tell(company, last_id, batch):
             prices = self._prepare_notice_prices(company)
             names = {lang: self.plan_id.with_context(lang=lang).name for lang in set(partners.mapped("lang"))}
-            rows = [(partner.id, f"price/{self.id}/{partner.id}", {**prices, "plan": names[partner.lang]}) for partner in partners]
+            rows = [(partner.id, f"price/{self.id}/{partner.id}", {**prices, "plan": names[partner.lang]}, self.plan_id) for partner in partners]
             count += len(self.env["isp.notice"].sudo()._notify_many("price_change", rows, company))
             last_id = partners[-1].id
             if commit:

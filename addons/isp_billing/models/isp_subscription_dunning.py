@@ -36,14 +36,14 @@ class IspSubscription(models.Model):
                 due = dues.get((partner.id, company.id))
                 if due:
                     params = {"amount": due.overdue or due.balance, "date": due.oldest}
-                    rows.append((partner.id, f"suspended/{min(some.ids)}", params))
+                    rows.append((partner.id, f"suspended/{min(some.ids)}", params, some[0].subscription_id))
             self.env["res.partner"]._isp_notify_many("suspended", rows, company)
 
     def _tell_restored(self, events):
         for_money = events.filtered(lambda e: e._event_before().reason in MONEY_REASONS)
         for company, of_company in for_money.grouped("company_id").items():
             rows = [
-                (partner.id, f"restored/{min(some.ids)}", {"plan": some[0].subscription_id.plan_id.name})
+                (partner.id, f"restored/{min(some.ids)}", {"plan": some[0].subscription_id.plan_id.name}, some[0].subscription_id)
                 for partner, some in of_company.grouped(lambda e: e.partner_id.commercial_partner_id).items()
             ]
             self.env["res.partner"]._isp_notify_many("restored", rows, company)

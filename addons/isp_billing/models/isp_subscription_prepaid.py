@@ -293,7 +293,7 @@ class IspSubscription(models.Model):
         partner = self.partner_id.commercial_partner_id
         plan = self.plan_id.with_context(lang=partner.lang).name
         values = {"plan": plan, "subscription": self.name, **params}
-        return partner.with_company(self.company_id)._isp_notify(kind, key, **values)
+        return partner.with_company(self.company_id)._isp_notify(kind, key, about=self, **values)
 
     def _tell_renewed(self, renewal):
         self._tell(

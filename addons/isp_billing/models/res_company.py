@@ -57,6 +57,9 @@ class ResCompany(models.Model):
         help="A liability: deposits are the customers' money. Empty: the account of the chart of South Sudan.",
     )
 
+    isp_invoice_sms = fields.Boolean(string="Tell invoices by SMS", help="One SMS for each invoice of a billing run with something to pay.")
+    isp_invoice_email = fields.Boolean(string="Send invoices by e-mail", help="One e-mail for each invoice of a billing run, with a link to it.")
+    isp_sms_name = fields.Char(string="Name in SMS", size=20, help="Short, so that a text takes one SMS. Empty: the company's name.")
     isp_quiet_from = fields.Float(string="Quiet from", default=20.0, help="Notices written later wait until the quiet hours are over.")
     isp_quiet_to = fields.Float(string="Quiet until", default=8.0, help="The same hour as the beginning: no quiet hours.")
 

@@ -84,24 +84,26 @@ class ResPartner(models.Model):
             lines._restore_if_clear()
             lines._renew_if_paid()
 
-    def _isp_notify(self, kind, key, **params):
+    def _isp_notify(self, kind, key, about=None, to=None, **params):
         """Tell this customer something, once for ever.
 
         :param kind: key of ``isp_notice.KINDS``
         :param key: what this is about, e.g. "receipt/<payment id>"; a second notice of the key is dropped
-        :param params: what the text shows: numbers, texts, ISO dates (kept as JSON)
+        :param about: the record that is the cause; it is opened from the notice and from the log of SMS
+        :param to: a number to write to instead of the customer's own, as of who buys a WiFi code
+        :param params: what the text shows, by kind in ``isp_notice.PLACEHOLDERS``: numbers, texts, dates, moments in UTC (kept as JSON)
         :return: the ``isp.notice``, empty when it was told before
 
         Transaction: the caller's; nothing is sent in it.
         """
         self.ensure_one()
-        return self.env["isp.notice"].sudo()._notify_many(kind, [(self.id, key, params)])
+        return self.env["isp.notice"].sudo()._notify_many(kind, [(self.id, key, params, about, to)])
 
     @api.model
     def _isp_notify_many(self, kind, rows, company=None):
         """Tell many customers something of one kind: one statement, whatever their number.
 
-        :param rows: iterable of (partner id, key, params), as for ``_isp_notify``
+        :param rows: iterable of (partner id, key, params[, about[, to]]), as for ``_isp_notify``
         :param company: in whose name; default the current one
         :return: the ``isp.notice`` written; what was told before is left out
         """

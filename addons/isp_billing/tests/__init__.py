@@ -9,6 +9,8 @@ from . import test_life
 from . import test_life_properties
 from . import test_lists
 from . import test_notice
+from . import test_notice_invoice
+from . import test_notice_sms
 from . import test_papers
 from . import test_payment
 from . import test_plan_change

@@ -1,6 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import base64
 import doctest
+import json
+import subprocess
 from datetime import date
+from pathlib import Path
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -11,7 +15,7 @@ from odoo.tools import mute_logger
 
 from ..engine import calendar, notice
 from ..models.isp_notice import KINDS, PLACEHOLDERS, IspNotice
-from ..models.isp_notice_template import _SAMPLE
+from ..models.isp_notice_template import SAMPLE
 from .common import BillingCommon
 
 NOON = "2026-11-20 10:00:00"  # in Juba
@@ -169,14 +173,58 @@ class TestNotice(BillingCommon):
 
     def test_placeholders_are_checked_in_every_language(self):
         text = self.env.ref("isp_billing.notice_template_restored")
-        with self.assertRaises(ValidationError):
+        with self.assertRaisesRegex(ValidationError, r"“Back in service” has no value for \{missing\}.*\{plan\}"):
             text.sms_body = "{company} {missing}"
         with self.assertRaises(ValidationError):
             text.with_context(lang="ar_001").sms_body = "{company} {missing}"
+        with self.assertRaises(ValidationError):
+            text.email_subject = "{percent}"
+        for misspelt in ("{Company}", "{plan }", "{plan", "{plan.name}", "{}"):
+            with self.subTest(misspelt), self.assertRaises(ValidationError):
+                text.sms_body = f"x {misspelt}"
+
+    def test_each_kind_allows_its_own_and_no_others(self):
+        for kind, _label in KINDS:
+            text = self.env.ref(f"isp_billing.notice_template_{kind}")
+            with self.subTest(kind=kind):
+                text.sms_body = " ".join(f"{{{name}}}" for name in PLACEHOLDERS[""] + PLACEHOLDERS[kind])
+                strange = next(name for name in SAMPLE if name not in PLACEHOLDERS[""] + PLACEHOLDERS[kind])
+                with self.assertRaises(ValidationError):
+                    text.sms_body = f"{{{strange}}}"
+
+    def test_a_text_of_two_sms_is_told_by_language(self):
+        self.env["ir.module.module"].search([("name", "=", "isp_billing")])._update_translations(["ar_001"], overwrite=True)
+        text = self.env.ref("isp_billing.notice_template_restored")
+        self.assertFalse(text.too_long)
+        arabic = text.with_context(lang="ar_001")
+        arabic.sms_body = "م" * 71
+        self.assertEqual((arabic.preview_segments, text.preview_segments), (2, 1))
+        text.invalidate_recordset()
+        name = dict(self.env["res.lang"].get_installed())["ar_001"]
+        self.assertEqual(text.too_long, name)
+        arabic.sms_body = "م" * 70
+        text.invalidate_recordset()
+        self.assertFalse(text.too_long)
+        text.sms_body = "a" * 161
+        self.assertNotIn(name, text.too_long)
+        self.assertTrue(text.too_long)
+
+    def test_the_counter_counts_what_customers_get(self):
+        """The screen fills the placeholders as the server does."""
+        folder = Path(__file__).parents[1] / "static" / "src" / "notice_sms" / "filled.js"
+        source = "data:text/javascript;base64," + base64.b64encode(folder.read_bytes()).decode()
+        code = 'import {{ filled }} from "{}"; let t = ""; for await (const c of process.stdin) t += c; console.log(JSON.stringify(JSON.parse(t).map(([text, samples]) => filled(text, samples))));'
+        templates = self.env["isp.notice.template"].search([])
+        extra = templates[:1]
+        texts = [(one.sms_body, one.samples) for one in templates] + [("{amount} {constructor} {0} {x y} {nothing}", extra.samples)]
+        done = subprocess.run(["node", "--input-type=module", "-e", code.format(source)], input=json.dumps(texts), capture_output=True, text=True, check=True)
+        *shown, odd = json.loads(done.stdout)
+        self.assertEqual(shown, templates.mapped("preview"))
+        self.assertTrue(odd.endswith("{constructor} {0} {x y} {nothing}"))
 
     def test_every_kind_has_a_text_of_one_sms(self):
         self.assertEqual({kind for kind, _label in KINDS}, set(PLACEHOLDERS) - {""})
-        self.assertLessEqual({name for names in PLACEHOLDERS.values() for name in names}, set(_SAMPLE))
+        self.assertLessEqual({name for names in PLACEHOLDERS.values() for name in names}, {*SAMPLE, "company"})
         self.env["ir.module.module"].search([("name", "=", "isp_billing")])._update_translations(["ar_001"], overwrite=True)
         for kind, _label in KINDS:
             text = self.env.ref(f"isp_billing.notice_template_{kind}")

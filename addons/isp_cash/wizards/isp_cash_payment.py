@@ -207,7 +207,7 @@ class IspCashPayment(models.TransientModel):
         self._check_money(shift)
         wizard = self.with_company(self.company_id).sudo() if shift else self
         payment = super(IspCashPayment, wizard)._take()
-        payment.sudo().partner_id._isp_notify("receipt", f"receipt/{payment.id}", **wizard._prepare_notice(payment.sudo()))
+        payment.sudo().partner_id._isp_notify("receipt", f"receipt/{payment.id}", about=payment, **wizard._prepare_notice(payment.sudo()))
         return payment.sudo(self.env.su)
 
     def _check_shift(self):

@@ -4,12 +4,12 @@ import doctest
 from odoo.tests import BaseCase
 
 from ..drivers import africastalking, http, smpp
-from ..engine import mobile, octets, placeholders, quiet, segments, template
+from ..engine import mobile, octets, placeholders, plain, quiet, segments, template
 
 
 class TestEngine(BaseCase):
     def test_examples(self):
-        for module in (mobile, octets, placeholders, quiet, segments, template, africastalking, http, smpp):
+        for module in (mobile, octets, placeholders, plain, quiet, segments, template, africastalking, http, smpp):
             self.assertFalse(doctest.testmod(module).failed)
 
     def test_a_pair_is_never_split(self):
