@@ -18,11 +18,9 @@
         "views/payment_transaction_views.xml",
         "views/isp_wallet_claim_views.xml",
         "views/menus.xml",
-        "data/payment_method_data.xml",
         "data/payment_provider_data.xml",
         "data/ir_cron_data.xml",
     ],
     "assets": {"web.assets_frontend": ["isp_momo/static/src/interactions/payment_form.js"]},
-    "post_init_hook": "post_init_hook",
     "uninstall_hook": "uninstall_hook",
 }

@@ -93,7 +93,8 @@ class Operator:
         with self.store:
             if left := self.fault("silence"):
                 self.set_faults({"silence": left - 1})
-                raise Silence()
+        if left:  # outside: an error would take the counting back
+            raise Silence()
 
     # === Wallets === #
 

@@ -20,7 +20,7 @@ class WalletPortal(http.Controller):
 
         :return: {"url": the waiting page}, of the request made before when the same was asked in another tab
         """
-        domain = [("reference", "=", reference), ("provider_code", "in", list(WALLETS))]
+        domain = [("reference", "=", reference), ("provider_code", "in", [code for code, wallet in WALLETS.items() if wallet.flow == "push"])]
         transaction = request.env["payment.transaction"].sudo().search(domain)
         if not transaction or not payment_utils.check_access_token(access_token, *transaction._wallet_access()):
             raise ValidationError(request.env._("This payment is not known. Load the page again."))
@@ -31,6 +31,25 @@ class WalletPortal(http.Controller):
         """What to do now, and what came of it; without a framework, works without JavaScript too."""
         transaction = self._signed(tx_id, signature, lang)
         return request.render("isp_momo.wait", {**self._page(transaction), **transaction._wallet_state()})
+
+    @http.route("/payment/wallet/go/<int:tx_id>/<string:signature>", type="http", auth="public", methods=["GET", "POST"], csrf=False, sitemap=False)
+    def go(self, tx_id, signature, lang=None, **_kwargs):
+        """To the operator's page. Until there is one this page loads itself again; when there will be none it says so."""
+        transaction = self._signed(tx_id, signature, lang)
+        if page := transaction._wallet_page():
+            return request.redirect(page, code=303, local=False)
+        transaction = self._signed(tx_id, signature, lang)
+        return request.render("isp_momo.wait", {**self._page(transaction), **transaction._wallet_state(), "going": True})
+
+    @http.route(
+        ["/payment/wallet/<any(back,left):way>/<int:tx_id>/<string:signature>"],
+        type="http", auth="public", methods=["GET", "POST"], csrf=False, save_session=False, sitemap=False,
+    )  # fmt: skip
+    def came_back(self, way, tx_id, signature, **_kwargs):
+        """From the operator's page, after paying or without: both only hints, whatever comes with them."""
+        transaction = self._signed(tx_id, signature)
+        transaction._wallet_came_back(left=way == "left")
+        return request.redirect(transaction._wallet_wait_url(), code=303)
 
     @http.route("/payment/wallet/state/<int:tx_id>/<string:signature>", type="http", auth="public", methods=["GET"], save_session=False)
     def state(self, tx_id, signature, lang=None, **_kwargs):
@@ -89,6 +108,7 @@ class WalletPortal(http.Controller):
             "lang_code": (lang.code or "en").split("_")[0],
             "languages": [(code, name.split(" / ")[-1]) for code, name in request.env["res.lang"].get_installed()],
             "missing": False,
+            "going": False,
             "reference": "",
             "msisdn": transaction.wallet_msisdn if transaction else request.env.user.partner_id.phone or "",
             "amount": "",

@@ -11,7 +11,7 @@ Every call either answers or raises one of three, and the difference is money:
 import threading
 import time
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 
 class WalletError(Exception):
@@ -77,6 +77,8 @@ class Order:
     amount: str
     currency: str
     msisdn: str = ""
+    #: who asks, for the operator's page
+    merchant: str = ""
     payer_message: str = ""
     payee_note: str = ""
     callback_url: str = ""
@@ -102,7 +104,7 @@ class Accepted:
 class Status:
     """``state``: pending, done or failed. An unknown word is pending and told in ``unknown_word``.
 
-    ``amount`` and ``currency`` are None where the operator does not tell them.
+    ``amount`` and ``currency`` are None where the operator does not tell them; ``reference`` is the operator's for the money.
     """
 
     state: str
@@ -113,6 +115,8 @@ class Status:
     message: str = ""
     raw: str = ""
     unknown_word: str = ""
+    #: False: the payer has not confirmed anything on the operator's page, and may never do
+    begun: bool = True
 
 
 @dataclass(frozen=True)
@@ -170,13 +174,17 @@ class Wallet:
     currencies = ()
     sandbox_currency = ""
     sandbox_url = sandbox_environment = ""
+    #: filled in when the provider is made; the environment of the country
+    live_url = live_environment = ""
     #: products with keys of their own: names of fields of ``Account``
     products = ("collection",)
     checks_holder = refunds = has_balance = notifies = False
     #: seconds after which a payer can no longer approve
     window = 300
-    #: the longest reference the operator takes
+    #: the longest reference the operator takes; 0: any
     reference_length = 0
+    #: the operator takes no decimals
+    whole_amounts = False
 
     def __init__(self, account, tokens=None, transport=None):
         from .transport import Transport
@@ -217,6 +225,29 @@ class Wallet:
         """Have the operator tell the payer ``text`` (of a request that succeeded)."""
         raise NotImplementedError
 
-    def check(self):
-        """:return: what is wrong with the account, [(code, message)], by harmless calls"""
+    @classmethod
+    def genuine(cls, data, body):
+        """A hint, never a proof: whether a call to our address looks like the operator's.
+
+        :param data: what ``request`` answered in ``Accepted.data`` :param body: bytes as they came
+        """
+        return True
+
+    def check(self, order=None):
+        """:param order: a trial ``Order`` with our addresses, for drivers that can have them judged
+        :return: what is wrong with the account, [(code, message)], by harmless calls
+        """
         raise NotImplementedError
+
+
+def decimal_of(found):
+    """:return: a Decimal of what is a number or its text; None when it is neither, or not finite
+
+    >>> decimal_of("7776000"), decimal_of(12), decimal_of("NaN"), decimal_of({"a": 1}), decimal_of(None)
+    (Decimal('7776000'), Decimal('12'), None, None, None)
+    """
+    try:
+        number = Decimal(str(found))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -6,7 +6,7 @@ Sources: momodeveloper.mtn.com, momoapi.mtn.com; what contradicts itself there i
 
 import base64
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from .base import (
     Accepted,
@@ -20,6 +20,7 @@ from .base import (
     Unreachable,
     Wallet,
     WalletError,
+    decimal_of,
 )
 
 #: Codes of a 500 that are a plain no to this request. Others may hide a request that exists.
@@ -46,6 +47,8 @@ class MtnMomo(Wallet):
     sandbox_currency = "EUR"
     sandbox_url = "https://sandbox.momodeveloper.mtn.com"
     sandbox_environment = "sandbox"
+    live_url = "https://proxy.momoapi.mtn.com"
+    live_environment = "mtnsouthsudan"
     products = ("collection", "disbursement")
     checks_holder = refunds = has_balance = notifies = True
     window = 300
@@ -75,7 +78,7 @@ class MtnMomo(Wallet):
         if answer.status != 200:
             raise self._failure(answer)
         found = answer.json
-        return Balance(_decimal(found.get("availableBalance")) or Decimal(0), str(found.get("currency") or ""))
+        return Balance(decimal_of(found.get("availableBalance")) or Decimal(0), str(found.get("currency") or ""))
 
     def holder(self, msisdn, name=False):
         path = f"/collection/v1_0/accountholder/msisdn/{msisdn}"
@@ -100,7 +103,7 @@ class MtnMomo(Wallet):
         if answer.status not in (200, 201, 202):
             raise self._failure(answer)
 
-    def check(self):
+    def check(self, order=None):
         wrong = []
         for product in self.products:
             keys = getattr(self.account, product)
@@ -177,7 +180,7 @@ class MtnMomo(Wallet):
         answer = self._raw(product, "POST", f"/{product}/token/", {"Authorization": f"Basic {basic}"})
         token = answer.json.get("access_token")
         if answer.status == 200 and token:
-            seconds = _decimal(answer.json.get("expires_in"))
+            seconds = decimal_of(answer.json.get("expires_in"))
             return str(token), int(seconds) if seconds else 3600
         code, message = _reason(answer.json)
         if answer.status in (400, 401, 403, 404):
@@ -226,7 +229,7 @@ def _status(answer):
     return Status(
         state=_STATES.get(word, "pending"),
         reference=str(found.get("financialTransactionId") or ""),
-        amount=_decimal(found.get("amount")),
+        amount=decimal_of(found.get("amount")),
         currency=str(found.get("currency") or "") or None,
         reason_code=code or (word if _STATES.get(word) == "failed" and word != "FAILED" else ""),
         message=message,
@@ -246,12 +249,3 @@ def _reason(found):
     if isinstance(found, dict):
         return str(found.get("code") or found.get("error") or "")[:64], str(found.get("message") or found.get("error") or "")[:200]
     return (str(found)[:64] if found else ""), ""
-
-
-def _decimal(found):
-    """:return: a Decimal of what is a number or its text; None when it is neither, or not finite"""
-    try:
-        number = Decimal(str(found))
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None

@@ -1,13 +1,17 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import base64
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.fields import Command
+from odoo.tools import file_open
 
 from odoo.addons.isp_secret.fields import Secret, reveal
 
 from ..drivers import WALLETS
-from ..drivers.base import Account, Keys, Tokens, WalletError
+from ..drivers.base import Account, Keys, Order, Tokens, WalletError
 from ..drivers.transport import Pace, Transport
 
 
@@ -83,7 +87,7 @@ class PaymentProvider(models.Model):
         for provider in self.filtered(lambda p: p.code in WALLETS and p.state != "disabled").sudo():
             missing = [name for name in provider._wallet_required() if not provider[name]]
             if missing:
-                labels = ", ".join(self._fields[name]._description_string(self.env) for name in missing)
+                labels = ", ".join(provider._wallet_label(name) for name in missing)
                 raise ValidationError(self.env._("The following fields must be filled: %(fields)s", fields=labels))
         return result
 
@@ -91,6 +95,15 @@ class PaymentProvider(models.Model):
         """:return: names of the fields without which this wallet cannot ask for money"""
         names = ["wallet_collection_key", "wallet_api_user", "wallet_api_key"]
         return names if self.state == "test" else [*names, "wallet_base_url", "wallet_environment"]
+
+    def _wallet_label(self, name):
+        """:return: what the operator calls this field"""
+        redirects = {
+            "wallet_collection_key": self.env._("Merchant key"),
+            "wallet_api_user": self.env._("Client id"),
+            "wallet_api_key": self.env._("Client secret"),
+        }
+        return (self.wallet_flow == "redirect" and redirects.get(name)) or self._fields[name]._description_string(self.env)
 
     def _get_reset_values(self):
         """Override of `payment`: forget the keys."""
@@ -106,6 +119,55 @@ class PaymentProvider(models.Model):
                 "wallet_disbursement_api_key",
             )
         )
+
+    # === Set up ===
+
+    @api.model
+    def _wallet_setup(self):
+        """Make the records of wallets that have none: method, provider, its copy for each company. Called at install and update."""
+        for code, wallet in WALLETS.items():
+            if not self.env.ref(f"isp_momo.payment_provider_{code}", raise_if_not_found=False):
+                method = self.env.ref(f"isp_momo.payment_method_{code}", raise_if_not_found=False)
+                method = method or self._wallet_record("payment.method", f"payment_method_{code}", self._prepare_wallet_method(wallet))
+                self._wallet_record("payment.provider", f"payment_provider_{code}", self._prepare_wallet_provider(wallet, method))
+            self._setup_provider(code)
+
+    def _wallet_record(self, model, name, values):
+        record = self.env[model].create(values)
+        self.env["ir.model.data"]._update_xmlids([{"xml_id": f"isp_momo.{name}", "record": record, "noupdate": True}])
+        return record
+
+    def _prepare_wallet_method(self, wallet):
+        return {
+            "name": wallet.title,
+            "code": wallet.code,
+            "sequence": 1,
+            "active": False,
+            "image": self._wallet_icon(),
+            "support_tokenization": False,
+            "support_express_checkout": False,
+            "support_manual_capture": "none",
+            "support_refund": "partial" if wallet.refunds else "none",
+        }
+
+    def _prepare_wallet_provider(self, wallet, method):
+        push = wallet.flow == "push"
+        return {
+            "name": wallet.title,
+            "code": wallet.code,
+            "image_128": self._wallet_icon(),
+            "module_id": self.env.ref("base.module_isp_momo").id,
+            "inline_form_view_id": self.env.ref("isp_momo.inline_form").id if push else False,
+            "redirect_form_view_id": False if push else self.env.ref("isp_momo.redirect_form").id,
+            "payment_method_ids": [Command.set(method.ids)],
+            "wallet_base_url": wallet.live_url,
+            "wallet_environment": wallet.live_environment,
+            "allow_tokenization": False,
+        }
+
+    def _wallet_icon(self):
+        with file_open("isp_momo/static/description/icon.png", "rb") as icon:
+            return base64.b64encode(icon.read())
 
     # === The driver ===
 
@@ -155,13 +217,24 @@ class PaymentProvider(models.Model):
         fresh, driver.tokens.fresh = driver.tokens.fresh, {}
         self.env["isp.wallet.token"]._keep(self, account.base_url, account.environment, fresh)
 
+    def _wallet_public_base(self):
+        """:return: https address under which the operator and payers reach this server"""
+        return (self.wallet_callback_base or self.get_base_url() or "").rstrip("/")
+
+    def _wallet_with_addresses(self, order, token, page):
+        """:param token: of the transaction :param page: its id and signature
+        :return: the order with the addresses that an operator with a page of its own calls and sends the payer to
+        """
+        base = f"{self._wallet_public_base()}/payment/wallet"
+        return replace(order, callback_url=f"{base}/{token}", return_url=f"{base}/back/{page}", cancel_url=f"{base}/left/{page}")
+
     # === Buttons ===
 
     def action_wallet_check(self):
         """Say what is wrong with this provider, by harmless calls; nothing was written before them."""
         self.ensure_one()
         driver = self._wallet_driver()
-        wrong = [message for _code, message in driver.check()] + self._wallet_wrong_settings()
+        wrong = [message for _code, message in driver.check(self._wallet_trial())] + self._wallet_wrong_settings()
         self._wallet_keep_tokens(driver)
         if wrong:
             return self._wallet_tell(self.env._("Not ready"), "\n".join(wrong), "danger")
@@ -180,9 +253,20 @@ class PaymentProvider(models.Model):
         self._wallet_keep_tokens(driver)
         return self._wallet_tell(self.env._("Balance"), f"{balance.amount} {balance.currency}", "info")
 
+    def _wallet_trial(self):
+        """:return: an order that is never made, for the operator to judge; None for wallets that need none"""
+        if self.wallet_flow != "redirect":
+            return None
+        currency = self._wallet_where()[2] or self.company_id.currency_id.name
+        order = Order(uuid="", reference="", amount="1", currency=currency, merchant=self.company_id.name)
+        # As long as the addresses of real ones.
+        return self._wallet_with_addresses(order, "x" * 32, f"{10**8}/{'x' * 40}")
+
     def _wallet_wrong_settings(self):
         """:return: sentences about settings without which a payment would not be booked or not be told"""
-        wrong, base = [], urlsplit(self.wallet_callback_base or "")
+        redirects = self.wallet_flow == "redirect"
+        address = self._wallet_public_base() if redirects else self.wallet_callback_base or ""
+        wrong, base, host = [], urlsplit(address), self._wallet_where()[0]
         lines = self.journal_id.inbound_payment_method_line_ids.filtered(lambda line: line.payment_provider_id == self)
         if not lines:
             wrong.append(self.env._("There is no payment journal: payments could not be booked."))
@@ -190,8 +274,10 @@ class PaymentProvider(models.Model):
             wrong.append(self.env._("The method of payment in journal %(journal)s has no outstanding account: an invoice would not become paid.", journal=self.journal_id.name))
         if self.state == "enabled" and self.wallet_base_url and urlsplit(self.wallet_base_url).scheme != "https" and not _local(self.wallet_base_url):
             wrong.append(self.env._("The host is not https."))
-        if base.netloc and (base.scheme != "https" or base.port not in (None, 443) or base.hostname.replace(".", "").isdigit()) and not _local(self.wallet_callback_base):
-            wrong.append(self.env._("Operators call https addresses with a name, port 443, only: %(address)s", address=self.wallet_callback_base))
+        if base.netloc and (base.scheme != "https" or base.port not in (None, 443) or base.hostname.replace(".", "").isdigit()) and not _local(address):
+            wrong.append(self.env._("Operators call https addresses with a name, port 443, only: %(address)s", address=address))
+        if redirects and (not base.netloc or (_local(address) and not _local(host))):
+            wrong.append(self.env._("The operator cannot reach %(address)s: fill in the callback address, the public one of this server.", address=address or "?"))
         if "python-requests" in (self.wallet_user_agent or "").lower():
             wrong.append(self.env._("The user agent must not contain python-requests: the operator's new host refuses it."))
         if not self.with_context(active_test=True).payment_method_ids.filtered("active"):

@@ -56,7 +56,7 @@ class PaymentTransaction(models.Model):
     wallet_raw = fields.Text(string="Last answer", readonly=True, copy=False)
     wallet_callback = fields.Text(string="Last callback", readonly=True, copy=False, help="As it came; never believed.")
     wallet_data = Secret(readonly=True, groups="base.group_system", help="What the driver needs to ask again, as JSON.")
-    wallet_payment_url = fields.Char(string="Operator's page", readonly=True, copy=False, groups="base.group_system")
+    wallet_payment_url = Secret(string="Operator's page", readonly=True, groups="base.group_system", help="Who has this address can pay there.")
 
     _wallet_uuid_unique = models.UniqueIndex("(wallet_uuid) WHERE wallet_uuid IS NOT NULL", "This request exists already.")
     _wallet_key_unique = models.UniqueIndex("(wallet_key) WHERE wallet_key IS NOT NULL", "This was asked already.")
@@ -212,7 +212,7 @@ class PaymentTransaction(models.Model):
     def _wallet_twin(self, once):
         """:return: the open request of this key that a payer can still approve; one that is too old lets go of the key"""
         twin = self.search([("wallet_once", "=", once)])
-        if twin and twin.wallet_since <= fields.Datetime.now() - timedelta(seconds=2 * WALLETS[twin.provider_code].window):
+        if twin and twin.wallet_since <= fields.Datetime.now() - timedelta(seconds=twin._wallet_same_for()):
             twin.wallet_once = False
             twin.flush_recordset()
             return self.browse()
@@ -226,6 +226,10 @@ class PaymentTransaction(models.Model):
                 self.flush_recordset()
         except errors.UniqueViolation as error:
             raise errors.SerializationFailure(str(error)) from error
+
+    def _wallet_same_for(self):
+        """:return: seconds in which who asks for the same again is shown this one"""
+        return 2 * WALLETS[self.provider_code].window
 
     # === The payer's pages ===
 
@@ -250,7 +254,7 @@ class PaymentTransaction(models.Model):
     def _wallet_state(self):
         """What the waiting page shows; while it is looked at, the operator is asked every few seconds.
 
-        :return: {"state": waiting, done or failed, "title", "text", "next": where to go on, "reference", "amount"}
+        :return: {"state": waiting, done or failed, "title", "text", "next": where to go on, "page": where to pay, "number", "money"}
         """
         self.ensure_one()
         if self.state not in ("done", "error", "cancel"):
@@ -272,6 +276,7 @@ class PaymentTransaction(models.Model):
             "title": title,
             "text": text,
             "next": self.landing_route or "/my",
+            "page": "",
             "number": self.reference,
             "money": self.currency_id.format(self.amount),
         }
@@ -291,16 +296,24 @@ class PaymentTransaction(models.Model):
         """
         rows = self.env.execute_query(
             SQL(
-                "SELECT id, state = 'done', wallet_woken >= %s FROM payment_transaction WHERE wallet_token = %s",
+                "SELECT id, state = 'done', wallet_woken >= %s, wallet_data IS NOT NULL FROM payment_transaction WHERE wallet_token = %s",
                 fields.Datetime.now() - timedelta(seconds=1),
                 token,
             )
         )
-        for tx_id, done, awake in rows:
+        for tx_id, done, awake, marked in rows:
             transaction = self.browse(tx_id)
-            if told and not done and not awake and transaction._wallet_wake():
+            if not told or done or awake:
+                continue
+            if marked and not transaction._wallet_genuine(body):
+                _logger.info("%s: a call to its address does not bear the operator's mark", transaction.reference)
+            elif transaction._wallet_wake():
                 transaction.wallet_callback = masked(body)
         return bool(rows)
+
+    def _wallet_genuine(self, body):
+        """:return: whether a callback bears the mark that the operator gave for this request; a hint, nothing is believed"""
+        return WALLETS[self.provider_code].genuine(json.loads(reveal(self, "wallet_data") or "{}"), body)
 
     # === Staff ===
 
@@ -323,6 +336,7 @@ class PaymentTransaction(models.Model):
             amount=self._wallet_amount(),
             currency=self.wallet_currency,
             msisdn=self.wallet_msisdn or "",
+            merchant=company.name,
             payer_message=f"{company.name} {self.reference}",
             payee_note=f"{self.reference} {self.partner_id.name or ''}",
             callback_url=f"{base}/payment/wallet/{self.wallet_token}" if base else "",

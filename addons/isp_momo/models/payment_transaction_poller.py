@@ -324,7 +324,7 @@ class PaymentTransaction(models.Model):
                 **self._prepare_wallet_taken(accepted),
             }
         )
-        if self.state == "draft":
+        if self.state == "draft" and WALLETS[self.provider_code].flow == "push":
             self._set_pending()
 
     def _prepare_wallet_taken(self, accepted):

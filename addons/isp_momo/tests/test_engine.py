@@ -3,13 +3,13 @@ import doctest
 
 from odoo.tests import BaseCase, tagged
 
-from ..drivers import mtn
+from ..drivers import base, mtn, orange
 from ..tools import masked, msisdn, schedule
 
 
 @tagged("post_install", "-at_install")
 class TestEngine(BaseCase):
     def test_doctests(self):
-        for module in (masked, msisdn, mtn, schedule):
+        for module in (base, masked, msisdn, mtn, orange, schedule):
             result = doctest.testmod(module)
             self.assertEqual((result.failed, bool(result.attempted)), (0, True), module.__name__)

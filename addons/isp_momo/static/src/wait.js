@@ -7,6 +7,9 @@
         page.className = found.state;
         document.getElementById("title").textContent = found.title;
         document.getElementById("text").textContent = found.text;
+        var pay = document.getElementById("page");
+        pay.hidden = !found.page;
+        pay.href = found.page || "#";
         if (found.state === "waiting") {
             again();
         } else {
