@@ -13,7 +13,18 @@ from odoo.tools import file_open, mute_logger
 
 from odoo.addons.isp_secret.fields import reveal
 
-from ..drivers.base import Accepted, Account, Keys, NotAllowed, Order, Refused, Status, Tokens, Unknown, Unreachable
+from ..drivers.base import (
+    Accepted,
+    Account,
+    Keys,
+    NotAllowed,
+    Order,
+    Refused,
+    Status,
+    Tokens,
+    Unknown,
+    Unreachable,
+)
 from ..drivers.orange import OrangeMoney
 from ..drivers.transport import Response, Transport
 from .common import SimulatorCommon
