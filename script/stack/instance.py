@@ -15,6 +15,7 @@ from .momo import Momo
 from .odoo_server import Odoo
 from .postgres import Postgres
 from .proxy import Proxy
+from .routeros import Routers
 from .shell import StackError, choose_port, end_leftovers, port_free, write_private
 
 _FIRST_PORTS = {
@@ -25,6 +26,7 @@ _FIRST_PORTS = {
     "radius_auth": 11812,
     "radius_acct": 12813,
     "momo": 8790,
+    "routeros": 8990,
     **kannel.PORTS,
 }
 _UDP = {"radius_auth", "radius_acct"}
@@ -47,6 +49,7 @@ class Instance:
         # The world outside, simulated: started where it is asked for.
         self.kannel = Kannel(self.dir, self.ports)
         self.momo = Momo(self.dir, self.ports["momo"], self.kannel.messages)
+        self.routers = Routers(self.dir, self.ports["routeros"])
 
     @property
     def url(self) -> str:
@@ -58,7 +61,7 @@ class Instance:
 
     def stop(self) -> None:
         """Stop what this process started, users' side first."""
-        for service in (*(service for _name, service in reversed(self.services())), self.momo, self.kannel):
+        for service in (*(service for _name, service in reversed(self.services())), self.routers, self.momo, self.kannel):
             service.stop()
 
     def _load_secrets(self) -> dict[str, str]:
@@ -77,7 +80,8 @@ class Instance:
         path = self.dir / "ports.json"
         last = json.loads(path.read_text()) if path.exists() else {}
         if attach and last:
-            return last
+            # A service that is newer than the run folder has no port there yet.
+            return {**_FIRST_PORTS, **last}
         if http_port and not port_free(http_port):
             raise StackError(f"Port {http_port} is in use by another program, or only root may take it.")
         # Run folders start their search in different places: two may be set up at the same time.

@@ -2,6 +2,7 @@
 """The sockets of a router: the services of /ip/service, opened and closed as that menu says; and its life: power, reboots."""
 
 import contextlib
+import random
 import socket
 import ssl
 import tempfile
@@ -9,7 +10,8 @@ import threading
 import time
 from http.server import ThreadingHTTPServer
 
-from . import api, rest
+from . import api, commands, rest
+from .access import OFF, ON, Desk
 from .device import Router, _within
 
 _SERVED = ("api", "api-ssl", "www", "www-ssl")
@@ -21,10 +23,11 @@ class Host(Router):
     :param ports: {"api": 0...}: 0 takes a free port, which /ip/service then shows. Services that are not named are not opened,
         for the usual ports below 1024 are not ours to take.
     :param boot_seconds: real seconds that a reboot takes
+    :param tells_boot: Accounting-On and -Off are sent: whether devices do is not documented
     :param old_login: the challenge of RouterOS before 6.43 is offered too
     """
 
-    def __init__(self, name="MikroTik", *, ports=None, boot_seconds=0.2, old_login=True, **more):
+    def __init__(self, name="MikroTik", *, ports=None, boot_seconds=0.2, old_login=True, tells_boot=False, **more):
         ports = {"api": 0, "api-ssl": 0, "www": 0, "www-ssl": 0} if ports is None else dict(ports)
         address = more.get("address", "127.0.0.1")
         for service, port in ports.items():
@@ -37,6 +40,8 @@ class Host(Router):
         self._count = {}
         self._guard = threading.Lock()
         self.powered = False
+        self.desk = Desk(self, tells_boot)
+        self._time_asked = None
         self.after("ip/service", lambda _item: self._reopen())
 
     def __enter__(self):
@@ -51,24 +56,36 @@ class Host(Router):
 
     def start(self):
         self.powered = True
+        self._time_asked = self.clock.now()
         self._reopen()
+        self.desk.listen()
+        if self.desk.tells_boot:
+            self.desk.tell_boot(ON)
 
     def stop(self):
         """Off, without a word to anybody."""
         self.powered = False
         self._reopen()
+        self.desk.listen()
         self.drop_connections()
 
     # --- life ---
 
     def reboot(self):
         """As /system/reboot: sessions are told, then everything ends; back after ``boot_seconds``."""
-        self.end_all("NAS-Reboot", tell=True)
+        with self.lock:
+            for session in list(self.desk.sessions.values()):
+                self.desk.end(session, "NAS-Reboot")
+        if self.desk.tells_boot:
+            self.desk.tell_boot(OFF)
+        self.desk.settled()
         self._restart()
 
     def power_cut(self, seconds=None):
         """Everything ends and nobody is told. ``seconds``: how long it is dark, in real seconds."""
-        self.end_all("Lost-Power", tell=False)
+        with self.lock:
+            for session in list(self.desk.sessions.values()):
+                self.desk.end(session, "NAS-Error", tell=False)
         self._restart(seconds)
 
     def press_button(self):
@@ -87,16 +104,16 @@ class Host(Router):
             self.forget()
             self.lose_time()
             self.users_on.clear()
+            self.log("system,info", "router rebooted")
         wait = self.boot_seconds if seconds is None else seconds
         if wait:
             time.sleep(wait)
-        self.log("system,info", "router rebooted")
+        self.started = self.clock.now()
         self.start()
-        with self.lock:
-            self.booted()
 
     def forget(self):
         """What lives in memory only."""
+        self.desk.forget()
         for menu in ("ip/firewall/address-list", "queue/simple", "ip/address", "interface"):
             for item in [item for item in self.table(menu) if item.dynamic]:
                 self.drop(menu, item)
@@ -104,11 +121,48 @@ class Host(Router):
             item.more.pop("bytes", None)
             item.more.pop("rate", None)
 
-    def booted(self):
-        self.sync_time()
+    # --- time ---
 
-    def end_all(self, cause, tell):
-        """For who has sessions: see ``access.py``."""
+    #: Seconds after the start until NTP has an answer.
+    NTP_SECONDS = 5
+
+    def next_moment(self):
+        """:return: when something happens by itself, None"""
+        with self.lock:
+            if not self.powered:
+                return None
+            moments = [self.desk.next_moment(), commands.next_schedule(self)]
+            moments += [item.more["until"] for item in self.table("ip/firewall/address-list") if "until" in item.more]
+            if self._time_asked is not None:
+                moments.append(self._time_asked + self.NTP_SECONDS)
+            return min((moment for moment in moments if moment is not None), default=None)
+
+    def happen(self):
+        """Do what is due."""
+        with self.lock:
+            if not self.powered:
+                return
+            now = self.clock.now()
+            if self._time_asked is not None and self._time_asked + self.NTP_SECONDS <= now:
+                # Asked again every minute until it is right.
+                self.sync_time()
+                self._time_asked = None if self.synchronised() else now + 60
+            self.desk.happen()
+            for item in [item for item in self.table("ip/firewall/address-list") if item.more.get("until", now + 1) <= now]:
+                self.drop("ip/firewall/address-list", item)
+            commands.run_schedules(self)
+
+    def rows(self, call):
+        if call.menu in ("interface", "queue/simple", "ip/hotspot/active"):
+            self.desk.refresh()
+        return super().rows(call)
+
+    def rate_of(self, item):
+        self.desk.fresh()
+        if item.dynamic:
+            return super().rate_of(item)
+        rates = [session.rate for session in self.desk.sessions.values() if item["name"] in (session.server["interface"], "aggregate")]
+        return sum(rate[0] for rate in rates), sum(rate[1] for rate in rates)
 
     def drop_connections(self):
         with self._guard:
@@ -224,7 +278,11 @@ class _Web(ThreadingHTTPServer):
 
 
 def _free_port(address):
-    with socket.create_server((address, 0)) as sock:
-        return sock.getsockname()[1]
-
-
+    """Below the ports that outgoing connections take, so that nobody has it when it is opened."""
+    while True:
+        port = random.randrange(15000, 32000)
+        try:
+            with socket.create_server((address, port)):
+                return port
+        except OSError:
+            continue
