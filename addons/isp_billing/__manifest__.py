@@ -55,6 +55,7 @@
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
         "views/menus.xml",
+        "views/isp_sms_bulk_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["isp_billing/static/src/notice_sms/*"],

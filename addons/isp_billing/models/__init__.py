@@ -58,3 +58,4 @@ from . import res_partner
 from . import res_partner_account
 from . import res_partner_dunning
 from . import sms_sms
+from . import isp_sms_bulk

@@ -21,6 +21,7 @@ from . import test_prices
 from . import test_promotions
 from . import test_reports
 from . import test_services
+from . import test_sms_bulk
 from . import test_statement
 from . import test_suspension
 from . import test_taxes

@@ -53,6 +53,7 @@ class BulkCase(SmsCase):
             "body": "Dear {name}, work tonight",
             "body_ar": "عزيزي {name}",
             "company_id": self.company.id,
+            "audience": "all",
             "category_ids": [Command.link(self.tag.id)],
         }
         return self.env["isp.sms.bulk"].create({**defaults, **values})
