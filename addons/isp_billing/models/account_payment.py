@@ -33,8 +33,7 @@ class AccountPayment(models.Model):
         money = self.filtered(lambda p: p.partner_type == "customer" and p.payment_type == "inbound")
         renewed = money.filtered(lambda p: p._isp_named_line()._renew_with(p) if p._isp_named_line() else False)
         money.partner_id._isp_on_settled()
-        for payment in money - renewed:
-            payment._isp_tell_missing()
+        (money - renewed)._isp_tell_missing_to_prepaid()
         return result
 
     def _isp_reverse(self, date, ref, **move_vals):
@@ -100,6 +99,13 @@ class AccountPayment(models.Model):
         line = self.isp_subscription_id.sudo()
         same = line.partner_id.commercial_partner_id == self.partner_id.commercial_partner_id
         return line if same and line.company_id == self.company_id else line.browse()
+
+    def _isp_tell_missing_to_prepaid(self):
+        """As ``_isp_tell_missing`` for each; customers without a prepaid line are found together."""
+        domain = [("partner_id", "child_of", self.partner_id.commercial_partner_id.ids), ("billing_mode", "=", "prepaid")]
+        prepaid = self.env["isp.subscription"].sudo().search(domain).partner_id.commercial_partner_id if self else self.partner_id
+        for payment in self.filtered(lambda p: p.isp_subscription_id or p.partner_id.commercial_partner_id in prepaid):
+            payment._isp_tell_missing()
 
     def _isp_tell_missing(self):
         """Say what is missing to renew the line named, else the one that ran out first; nothing when none waits."""

@@ -4,6 +4,7 @@ from . import payment_transaction_booking
 from . import payment_transaction_poller
 from . import payment_transaction_redirect
 from . import payment_transaction_refund
+from . import account_move
 from . import account_payment
 from . import isp_wallet_claim
 from . import isp_wallet_token

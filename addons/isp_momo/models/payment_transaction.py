@@ -20,6 +20,7 @@ from ..drivers import WALLETS
 from ..drivers.base import Order
 from ..tools.masked import masked
 from ..tools.msisdn import mask, parse
+from ..tools.trigger import trigger_once
 
 _logger = logging.getLogger(__name__)
 
@@ -184,7 +185,10 @@ class PaymentTransaction(models.Model):
 
     def _wallet_trigger(self, at=None):
         """The poller runs after this transaction's commit, or at a time."""
-        self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
+        if at:
+            self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
+        else:
+            trigger_once(self.env, "isp_momo.ir_cron_wallet")
 
     def _wallet_start_once(self, msisdn):
         """As ``_wallet_start``, for payers who click twice or in two tabs: the same again is the request that is open.
@@ -294,22 +298,9 @@ class PaymentTransaction(models.Model):
         :param told: whether something was said (not a mere GET)
         :return: whether there is such a transaction
         """
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT id, state = 'done', wallet_woken >= %s, wallet_data IS NOT NULL FROM payment_transaction WHERE wallet_token = %s",
-                fields.Datetime.now() - timedelta(seconds=1),
-                token,
-            )
-        )
-        for tx_id, done, awake, marked in rows:
-            transaction = self.browse(tx_id)
-            if not told or done or awake:
-                continue
-            if marked and not transaction._wallet_genuine(body):
-                _logger.info("%s: a call to its address does not bear the operator's mark", transaction.reference)
-            elif transaction._wallet_wake():
-                transaction.wallet_callback = masked(body)
-        return bool(rows)
+        if told:
+            told = self._wallet_wake_where(SQL("wallet_token = %s", token), masked(body))
+        return bool(told) or bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE wallet_token = %s", token)))
 
     def _wallet_genuine(self, body):
         """:return: whether a callback bears the mark that the operator gave for this request; a hint, nothing is believed"""
@@ -387,21 +378,42 @@ class PaymentTransaction(models.Model):
         return None
 
     def _wallet_wake(self):
-        """Ask the operator now, at most once a second for each; also what failed or was given up. Money that is booked sleeps on."""
+        """Ask the operator now, at most once a second for each; also what failed or was given up. Money that is booked sleeps on.
+
+        :return: whether any is woken
+        """
         self.flush_recordset()
+        return bool(self.ids and self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)))
+
+    @api.model
+    def _wallet_wake_where(self, condition, callback=None):
+        """As ``_wallet_wake``, in one statement. What a storm of callbacks does is this, and one trigger for all of them.
+
+        :param callback: what was said, kept for a person
+        :return: ids of those that are woken
+        """
         now = fields.Datetime.now()
         woken = self.env.execute_query(
             SQL(
-                """UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s,
+                """UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
                           wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
-                    WHERE id = ANY(%(ids)s) AND wallet_phase IS NOT NULL AND state != 'done'
+                    WHERE %(condition)s AND wallet_phase IS NOT NULL AND state != 'done'
                       AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
                 RETURNING id""",
-                ids=self.ids,
+                condition=condition,
+                callback=callback,
                 now=now,
             )
         )
-        self.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase"])
-        if woken:
+        ids = [tx_id for (tx_id,) in woken]
+        self.browse(ids).invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
+        if ids:
             self._wallet_trigger()
-        return bool(woken)
+        return ids
+
+    def _log_received_message(self):
+        """Override of `payment`: of a wallet's payment the note is written when it is booked, with those of all others, and
+        that it waits is none; a note a payment would take more time than the payment.
+        """
+        silent = self.filtered(lambda tx: tx.wallet_uuid and tx.operation != "refund" and tx.state in ("pending", "done"))
+        return super(PaymentTransaction, self - silent)._log_received_message()

@@ -1,8 +1,12 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from markupsafe import Markup
+
 from odoo import models
 
-#: Transactions booked in one go. Larger ones are slower (each invoice drags its lines along) and lose more when killed.
-BATCH = 50
+from ..tools.link import link
+
+#: Transactions booked in one go and one commit. Half as many cost a tenth more each; twice as many save nothing and lose more when killed.
+BATCH = 200
 
 
 class PaymentTransaction(models.Model):
@@ -71,8 +75,7 @@ class PaymentTransaction(models.Model):
         if drafts:
             drafts.action_post()
         payments = self.env["account.payment"].create([tx._prepare_wallet_payment() for tx in self])
-        for tx, payment in zip(self, payments, strict=True):
-            tx.payment_id = payment
+        link(self, "payment_id", payments)
         payments.action_post()
         plan = [tx._wallet_lines_to_reconcile() for tx in self]
         plan = [lines for lines in plan if len(lines) > 1]
@@ -111,13 +114,11 @@ class PaymentTransaction(models.Model):
         )
 
     def _wallet_log_booked(self):
-        """One note on every invoice that was paid, without mails."""
+        """One note on every invoice that was paid, all in one go, without mails."""
+        notes = {}
         for tx in self.filtered("payment_id"):
-            invoices = tx._get_invoices_to_notify()
-            if invoices:
-                text = self.env._(
-                    "The payment related to transaction %(ref)s has been posted: %(link)s",
-                    ref=tx._get_html_link(),
-                    link=tx.payment_id._get_html_link(),
-                )
-                invoices._message_log_batch({invoice.id: text for invoice in invoices})
+            text = self.env._("%(reference)s: paid and booked as %(payment)s.", reference=tx._get_html_link(), payment=tx.payment_id._get_html_link())
+            for invoice in tx._get_invoices_to_notify():
+                notes.setdefault(invoice.id, []).append(text)
+        if notes:
+            self.env["account.move"].browse(notes)._message_log_batch({invoice: Markup("<br/>").join(texts) for invoice, texts in notes.items()})

@@ -17,11 +17,12 @@ from ..drivers.base import Holder, NotAllowed, NotThere, Order, Unknown, Unreach
 from ..drivers.transport import Pace
 from ..tools import schedule
 from ..tools.masked import masked
+from ..tools.trigger import trigger_once
 
 _logger = logging.getLogger(__name__)
 
-#: Rows claimed at once, threads that call, answers applied in one transaction.
-CLAIM, THREADS, TOGETHER = 100, 8, 20
+#: Rows claimed at once, threads that call, answers applied in one transaction, and seconds the first of them waits for more.
+CLAIM, THREADS, TOGETHER, GATHER = 200, 8, 50, 0.5
 #: Seconds a run waits for rows that are due soon: a payer looks at the telephone.
 LINGER = 8
 #: Failures in a row after which a host is left alone until the next run, and for how many seconds.
@@ -209,12 +210,12 @@ class PaymentTransaction(models.Model):
         """Call for all of these by threads, apply the answers as they come."""
         with ThreadPoolExecutor(min(THREADS, len(calls)), "wallet") as pool:
             waiting = [pool.submit(call.run) for call in calls]
-            answered = []
+            answered, since = [], time.monotonic()
             for future in as_completed(waiting):
                 answered.append(future.result())
-                if len(answered) >= TOGETHER:
+                if len(answered) >= TOGETHER or time.monotonic() > since + GATHER:
                     self._wallet_apply_all(answered)
-                    answered = []
+                    answered, since = [], time.monotonic()
             self._wallet_apply_all(answered)
         hosts = {id(call.host): (call.id, call.host) for call in calls}
         for tx_id, host in hosts.values():
@@ -224,12 +225,17 @@ class PaymentTransaction(models.Model):
 
     @api.model
     def _wallet_apply_all(self, calls):
-        """Apply answers in one transaction; when one of them cannot be, each in its own. One that fails is asked again."""
+        """Apply answers in one transaction; when one of them cannot be, each in its own. One that fails is asked again.
+
+        Lock: the rows, all at once.
+        """
         if not calls:
             return
         try:
-            for call in calls:
-                self.browse(call.id).sudo()._wallet_apply(call)
+            transactions = self.browse(call.id for call in calls).sudo()
+            transactions._wallet_lock()
+            for call, transaction in zip(calls, transactions, strict=True):
+                transaction._wallet_apply(call)
             self.env["ir.cron"]._commit_progress()
             return
         except Exception as error:
@@ -274,15 +280,15 @@ class PaymentTransaction(models.Model):
                 self.env["ir.cron"]._commit_progress()
         self.invalidate_model()
         if len(transactions) > 1:
-            for transaction in transactions:
-                self._wallet_book_safely(transaction)
+            half = len(transactions) // 2
+            self._wallet_book_safely(transactions[:half])
+            self._wallet_book_safely(transactions[half:])
 
     # === What an answer means ===
 
     def _wallet_apply(self, call):
-        """Write down what the operator answered. Lock: the row. The same answer twice changes nothing."""
+        """Write down what the operator answered. The caller has locked the row. The same answer twice changes nothing."""
         self.ensure_one()
-        self._wallet_lock()
         if call.holder and call.holder.name:
             self.wallet_holder = call.holder.name
         if isinstance(call.error, Resting):
@@ -419,7 +425,7 @@ class PaymentTransaction(models.Model):
 
     def _wallet_to_be_booked(self):
         """Booked by this poller in a moment; if it dies, by core's job."""
-        self.env.ref("payment.cron_post_process_payment_tx").sudo()._trigger()
+        trigger_once(self.env, "payment.cron_post_process_payment_tx")
 
     def _wallet_wrong_money(self, status):
         """:return: a code when this is not the money that was asked for, or counts already"""
@@ -427,11 +433,17 @@ class PaymentTransaction(models.Model):
             return "AMOUNT_DIFFERS"
         if status.currency is not None and status.currency != self.wallet_currency:
             return "AMOUNT_DIFFERS"
-        if status.reference:
-            domain = [("provider_id", "=", self.provider_id.id), ("provider_reference", "=", status.reference), ("id", "!=", self.id)]
-            if self.search_count([*domain, ("wallet_uuid", "!=", False)], limit=1):
-                return "DUPLICATE_REFERENCE"
+        if status.reference and self._wallet_reference_is_known(status.reference):
+            return "DUPLICATE_REFERENCE"
         return None
+
+    def _wallet_reference_is_known(self, reference):
+        """:return: whether another payment has this reference. Of two in one transaction the UNIQUE index stops the second."""
+        self.env.cr.execute(
+            "SELECT FROM payment_transaction WHERE provider_id = %s AND provider_reference = %s AND wallet_uuid IS NOT NULL AND id <> %s",
+            [self.provider_id.id, reference, self.id],
+        )
+        return bool(self.env.cr.rowcount)
 
     def _wallet_hold(self, problem, status):
         """Money that is not what was asked for: an error for the payer, a claim for staff. Nothing is booked by itself."""

@@ -1,3 +1,5 @@
+from . import link
 from . import masked
 from . import msisdn
 from . import schedule
+from . import trigger
