@@ -298,9 +298,10 @@ class PaymentTransaction(models.Model):
         :param told: whether something was said (not a mere GET)
         :return: whether there is such a transaction
         """
+        condition = SQL("wallet_token = %s", token)
         if told:
-            told = self._wallet_wake_where(SQL("wallet_token = %s", token), masked(body))
-        return bool(told) or bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE wallet_token = %s", token)))
+            return bool(self._wallet_wake_where(condition, masked(body)))
+        return bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE %s", condition)))
 
     def _wallet_genuine(self, body):
         """:return: whether a callback bears the mark that the operator gave for this request; a hint, nothing is believed"""
@@ -383,33 +384,37 @@ class PaymentTransaction(models.Model):
         :return: whether any is woken
         """
         self.flush_recordset()
-        return bool(self.ids and self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)))
+        return any(self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)).values())
 
     @api.model
     def _wallet_wake_where(self, condition, callback=None):
         """As ``_wallet_wake``, in one statement. What a storm of callbacks does is this, and one trigger for all of them.
 
         :param callback: what was said, kept for a person
-        :return: ids of those that are woken
+        :return: {id: whether it is woken} of those that fulfil ``condition``
         """
         now = fields.Datetime.now()
-        woken = self.env.execute_query(
-            SQL(
-                """UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
-                          wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
-                    WHERE %(condition)s AND wallet_phase IS NOT NULL AND state != 'done'
-                      AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
-                RETURNING id""",
-                condition=condition,
-                callback=callback,
-                now=now,
+        found = dict(
+            self.env.execute_query(
+                SQL(
+                    """WITH asked AS (SELECT id FROM payment_transaction WHERE %(condition)s), woken AS (
+                       UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
+                              wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
+                        WHERE id IN (SELECT id FROM asked) AND wallet_phase IS NOT NULL AND state != 'done'
+                          AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
+                    RETURNING id)
+                    SELECT asked.id, woken.id IS NOT NULL FROM asked LEFT JOIN woken ON woken.id = asked.id""",
+                    condition=condition,
+                    callback=callback,
+                    now=now,
+                )
             )
         )
-        ids = [tx_id for (tx_id,) in woken]
-        self.browse(ids).invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
-        if ids:
+        woken = self.browse(tx_id for tx_id, awake in found.items() if awake)
+        woken.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
+        if woken:
             self._wallet_trigger()
-        return ids
+        return found
 
     def _log_received_message(self):
         """Override of `payment`: of a wallet's payment the note is written when it is booked, with those of all others, and
