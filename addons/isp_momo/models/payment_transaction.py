@@ -299,9 +299,15 @@ class PaymentTransaction(models.Model):
         :return: whether there is such a transaction
         """
         condition = SQL("wallet_token = %s", token)
-        if told:
-            return bool(self._wallet_wake_where(condition, masked(body)))
-        return bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE %s", condition)))
+        if not told:
+            return bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE %s", condition)))
+        found = self._wallet_wake_where(condition, masked(body), but_marked=True)
+        for marked in self.browse(tx_id for tx_id, (_woken, mark) in found.items() if mark):
+            if marked._wallet_genuine(body):
+                self._wallet_wake_where(condition, masked(body))
+            else:
+                _logger.info("%s: a call to its address does not bear the operator's mark", marked.reference)
+        return bool(found)
 
     def _wallet_genuine(self, body):
         """:return: whether a callback bears the mark that the operator gave for this request; a hint, nothing is believed"""
@@ -384,37 +390,37 @@ class PaymentTransaction(models.Model):
         :return: whether any is woken
         """
         self.flush_recordset()
-        return any(self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)).values())
+        return any(woken for woken, _mark in self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)).values())
 
     @api.model
-    def _wallet_wake_where(self, condition, callback=None):
+    def _wallet_wake_where(self, condition, callback=None, but_marked=False):
         """As ``_wallet_wake``, in one statement. What a storm of callbacks does is this, and one trigger for all of them.
 
         :param callback: what was said, kept for a person
-        :return: {id: whether it is woken} of those that fulfil ``condition``
+        :param but_marked: leave those alone whose callbacks bear a mark that is to be compared first
+        :return: {id: (whether it is woken, whether it has such a mark and is not final)} of those that fulfil ``condition``
         """
         now = fields.Datetime.now()
-        found = dict(
-            self.env.execute_query(
-                SQL(
-                    """WITH asked AS (SELECT id FROM payment_transaction WHERE %(condition)s), woken AS (
-                       UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
-                              wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
-                        WHERE id IN (SELECT id FROM asked) AND wallet_phase IS NOT NULL AND state != 'done'
-                          AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
-                    RETURNING id)
-                    SELECT asked.id, woken.id IS NOT NULL FROM asked LEFT JOIN woken ON woken.id = asked.id""",
-                    condition=condition,
-                    callback=callback,
-                    now=now,
-                )
+        rows = self.env.execute_query(
+            SQL(
+                """WITH asked AS (SELECT id, wallet_data IS NOT NULL AND state != 'done' AS mark FROM payment_transaction WHERE %(condition)s), woken AS (
+                   UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
+                          wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
+                    WHERE id IN (SELECT id FROM asked WHERE NOT (mark AND %(but_marked)s)) AND wallet_phase IS NOT NULL AND state != 'done'
+                      AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
+                RETURNING id)
+                SELECT asked.id, woken.id IS NOT NULL, asked.mark FROM asked LEFT JOIN woken ON woken.id = asked.id""",
+                condition=condition,
+                callback=callback,
+                but_marked=but_marked,
+                now=now,
             )
         )
-        woken = self.browse(tx_id for tx_id, awake in found.items() if awake)
-        woken.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
-        if woken:
+        awake = self.browse(tx_id for tx_id, woken, _mark in rows if woken)
+        awake.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
+        if awake:
             self._wallet_trigger()
-        return found
+        return {tx_id: (woken, mark) for tx_id, woken, mark in rows}
 
     def _log_received_message(self):
         """Override of `payment`: of a wallet's payment the note is written when it is booked, with those of all others, and
