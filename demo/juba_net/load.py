@@ -63,10 +63,58 @@ def stay_at_home():
     """Core asks Odoo's own services for news and company data; the demo talks to nobody."""
     if "iap_enrich_auto_done" in company:
         company.iap_enrich_auto_done = True
-    for name in ("mail.ir_cron_module_update_notification", "sms.ir_cron_sms_scheduler_action"):
+    names = ["mail.ir_cron_module_update_notification"]
+    if not has("isp.sms.gateway"):
+        names.append("sms.ir_cron_sms_scheduler_action")
+    for name in names:
         cron = env.ref(name, raise_if_not_found=False)
         if cron:
             cron.active = False
+
+
+def load_sms():
+    """SMS go to Kannel, whose operator is simulated: the telephones' pages show them."""
+    if not has("isp.sms.gateway") or env["isp.sms.gateway"].search_count([]):
+        return
+    say("SMS gateway: Kannel")
+    kannel = DEMO["kannel"]
+    env["isp.sms.gateway"].create(
+        {
+            "name": "Kannel",
+            "driver": "kannel",
+            "url": kannel["url"],
+            "username": "isp",
+            "password": kannel["password"],
+            "sender": "JubaNet",
+            "price": 25,
+        }
+    )
+    env.ref("sms.ir_cron_sms_scheduler_action").active = True
+
+
+def load_momo():
+    """MTN MoMo asks simulated telephones; it is enabled, not in test mode: MTN's sandbox answers by itself and asks nobody."""
+    if not has("isp.wallet.claim"):
+        return
+    provider = env["payment.provider"].search([("code", "=", "mtn_momo"), ("company_id", "=", company.id)], limit=1)
+    if not provider or provider.state != "disabled":
+        return
+    say("MTN MoMo, with simulated telephones")
+    journals = env["account.journal"].search([("company_id", "=", company.id), ("type", "=", "bank")])
+    journal = journals.filtered(lambda journal: journal.code == "MOMO") or journals[:1]
+    provider.payment_method_ids.active = True
+    provider.write(
+        {
+            **DEMO["momo"]["account"],
+            "wallet_base_url": DEMO["momo"]["url"],
+            "wallet_environment": "mtnsouthsudan",
+            "wallet_callback_base": DEMO["url"],
+            "wallet_holder_check": "name",
+            "state": "enabled",
+            "is_published": True,
+        }
+    )
+    provider.journal_id = journal
 
 
 def load_staff():
@@ -443,6 +491,8 @@ def compile_pages():
 
 for task in (
     load_company,
+    load_sms,
+    load_momo,
     load_staff,
     load_router,
     load_files,

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from . import addons, packages, paths
+from . import addons, momo, packages, paths
 from .instance import Instance
 from .shell import step
 
@@ -68,11 +68,28 @@ def prepare(instance: Instance) -> None:
         _build(instance)
     elif addons.bring_up_to_date(instance, DATABASE):
         _load(instance, DATABASE)
-    url = instance.url.replace("'", "")
-    instance.postgres.psql(
-        f"UPDATE ir_config_parameter SET value = '{url}' WHERE key = 'web.base.url' AND value <> '{url}'",
-        database=DATABASE,
-    )
+    _point_at_services(instance)
+
+
+def _point_at_services(instance: Instance) -> None:
+    """The ports may be others than last time."""
+    url = _quoted(instance.url)
+    _sql(instance, "ir_config_parameter", f"SET value = {url} WHERE key = 'web.base.url' AND value <> {url}")
+    where = f"code = 'mtn_momo' AND wallet_base_url LIKE '{momo.HOST}:%'"
+    _sql(instance, "payment_provider", f"SET wallet_base_url = {_quoted(instance.momo.url)}, wallet_callback_base = {url} WHERE {where}")
+    _sql(instance, "isp_sms_gateway", f"SET url = {_quoted(instance.kannel.url)} WHERE driver = 'kannel' AND url LIKE 'http://127.0.0.1:%'")
+
+
+def _sql(instance: Instance, table: str, change: str) -> None:
+    """Change rows of a table, if the add-ons that are installed have it."""
+    column = change.split()[1]
+    query = f"SELECT count(*) FROM information_schema.columns WHERE table_name = '{table}' AND column_name = '{column}'"
+    if instance.postgres.psql(query, database=DATABASE).strip() != "0":
+        instance.postgres.psql(f"UPDATE {table} {change}", database=DATABASE)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "") + "'"
 
 
 def _build(instance: Instance) -> None:
@@ -91,7 +108,14 @@ def _build(instance: Instance) -> None:
 def _load(instance: Instance, database: str) -> None:
     """Run the loader inside Odoo; it may run again on what it made."""
     step("Loading Juba Net")
-    facts = {"users": USERS, "folder": str(LOADER.parent), "router_secret": ROUTER_SECRET}
+    facts = {
+        "users": USERS,
+        "folder": str(LOADER.parent),
+        "router_secret": ROUTER_SECRET,
+        "url": instance.url,
+        "momo": {"url": instance.momo.url, "account": momo.MTN},
+        "kannel": {"url": instance.kannel.url, "password": instance.kannel.password},
+    }
     env = {**packages.environment(), "ISP_DEMO": json.dumps(facts)}
     log = instance.odoo.dir / "load.log"
     log.unlink(missing_ok=True)
@@ -109,10 +133,21 @@ def logins() -> str:
     return "\n".join(f"  {role:18} {login:28} {password}" for role, login, password in rows)
 
 
+def telephone(instance: Instance) -> str:
+    """:return: the page of the portal customer's simulated telephone; the list of telephones when there is none"""
+    query = f"""SELECT p.phone_sanitized FROM res_users u JOIN res_partner p ON p.id = u.partner_id WHERE u.login = '{USERS[-1]["login"]}'"""
+    number = ""
+    if instance.postgres.psql("SELECT to_regclass('isp_subscription')", database=DATABASE).strip():
+        number = "".join(filter(str.isdigit, instance.postgres.psql(query, database=DATABASE)))
+    return f"{instance.momo.url}/phone/{number}" if number else instance.momo.url
+
+
 def welcome(instance: Instance) -> str:
     radius = f"127.0.0.1:{instance.ports['radius_auth']}"
     return f"""Juba Net is open at  {instance.url}
 
 {logins()}
 
+The customer's phone  {telephone(instance)}
+                      approves mobile money, shows the SMS; any other number opens there too
 RADIUS answers on     {radius}, secret {ROUTER_SECRET}"""

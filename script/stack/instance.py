@@ -59,9 +59,14 @@ class Instance:
         """In the order they start; each has ``start``, ``stop``, ``process`` and ``log``."""
         return [("PostgreSQL", self.postgres), ("FreeRADIUS", self.radius), ("Odoo", self.odoo), ("Caddy", self.proxy)]
 
+    def world(self) -> list[tuple[str, object]]:
+        """The world outside, simulated: what the demo adds to its services, and production has for real."""
+        return [("Kannel and its fake operator", self.kannel), ("Telephones and wallets", self.momo)]
+
     def stop(self) -> None:
         """Stop what this process started, users' side first."""
-        for service in (*(service for _name, service in reversed(self.services())), self.routers, self.momo, self.kannel):
+        self.routers.stop()
+        for _name, service in reversed([*self.world(), *self.services()]):
             service.stop()
 
     def _load_secrets(self) -> dict[str, str]:

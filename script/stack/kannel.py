@@ -46,6 +46,7 @@ class Kannel:
         return path.read_text()
 
     def start(self) -> None:
+        self.stop()  # what is left of it when one of the three has ended by itself
         private_dir(self.dir)
         for name in ("spool", "dlr"):
             (self.dir / name).mkdir(exist_ok=True)

@@ -7,6 +7,15 @@ from pathlib import Path
 from . import paths
 from .shell import port_free, spawn, stop, wait_for
 
+HOST = "http://localhost"
+#: MTN's account of the simulator's first day, as ``ACCOUNT`` in ``simulators/momo/mtn.py``.
+MTN = {
+    "wallet_api_user": "5a1b9d52-4f0e-4a55-9a0e-6c1d1f3e7b10",
+    "wallet_api_key": "simulated-api-key",
+    "wallet_collection_key": "simulated-collection-key",
+    "wallet_disbursement_key": "simulated-disbursement-key",
+}
+
 
 class Momo:
     """MTN's and Orange's servers and telephones on ``port``; what they know is kept in the run folder."""
@@ -20,7 +29,7 @@ class Momo:
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self.port}"
+        return f"{HOST}:{self.port}"
 
     def start(self) -> None:
         self.dir.mkdir(parents=True, exist_ok=True)

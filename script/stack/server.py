@@ -83,8 +83,12 @@ def _serve(options) -> int:
         step("Stopped")
 
 
+def _services(instance: Instance) -> list[tuple[str, object]]:
+    return [*instance.world(), *instance.services()]
+
+
 def _start(instance: Instance) -> None:
-    for name, service in instance.services():
+    for name, service in _services(instance):
         if service.process is None:
             step(f"Starting {name}")
             service.start()
@@ -94,7 +98,7 @@ def _watch(instance: Instance, traffic: Traffic) -> int:
     """Wait for Ctrl-C. A service that ends by itself is started again; one that keeps ending ends the rest."""
     endings: dict[str, list[float]] = {}
     while True:
-        for name, service in instance.services():
+        for name, service in _services(instance):
             if service.process is not None and service.process.poll() is None:
                 continue
             recent = [at for at in endings.get(name, []) if at > time.monotonic() - _PATIENCE]
