@@ -57,6 +57,9 @@ class IspSubscription(models.Model):
     valid_until = fields.Datetime(
         string="Paid until", copy=False, readonly=True, index="btree_not_null", help="The line is closed from then on. Blank: no end."
     )
+    lent_until = fields.Datetime(
+        string="Kept open until", copy=False, readonly=True, help="Beyond what is paid for, because money is on its way. Blank: it is not."
+    )
     protected = fields.Boolean(tracking=True, help="Never suspended automatically (hospital, police, …).")
     company_id = fields.Many2one("res.company", required=True, default=lambda self: self.env.company, index=True)
     currency_id = fields.Many2one(related="company_id.currency_id")
@@ -91,6 +94,11 @@ class IspSubscription(models.Model):
     def _compute_display_name(self):
         for subscription in self:
             subscription.display_name = " · ".join(filter(None, (subscription.name, subscription.partner_id.name)))
+
+    def _open_until(self):
+        """:return: until when the network serves this line while it is active: what was paid for, or what was lent; False: no end"""
+        self.ensure_one()
+        return self.valid_until and max(self.valid_until, self.lent_until or self.valid_until)
 
     # === Constraints ===
 

@@ -27,6 +27,44 @@ class PaymentTransaction(models.Model):
 
     _isp_open_index = models.Index("(partner_id) WHERE wallet_phase IN ('to_send', 'sent')")
 
+    # === Asking ===
+
+    def _wallet_start(self, msisdn=""):
+        """Override of `isp_momo`: prepaid time that ends before the answer is kept open until then."""
+        fresh = not self.wallet_phase
+        result = super()._wallet_start(msisdn)
+        if fresh and self.wallet_phase:
+            self._isp_lend_time()
+        return result
+
+    def _isp_lend_time(self):
+        """Keep the customer's prepaid lines open that would be closed while this is asked, as long as a request holds a cut.
+
+        What is over already is not opened. Taken back by the answer: ``_isp_take_back``.
+        """
+        hours, now = timedelta(hours=self.company_id.isp_wallet_hold_hours), fields.Datetime.now()
+        domain = [("partner_id", "child_of", self.partner_id.commercial_partner_id.ids), ("company_id", "=", self.company_id.id)]
+        domain += [("billing_mode", "=", "prepaid"), ("state", "=", "active"), ("valid_until", ">", now), ("valid_until", "<", now + hours)]
+        for line in self.env["isp.subscription"].sudo().search(domain):
+            until = now + hours - line._wallet_waited()
+            if until > line.valid_until:
+                self.isp_held_ids += line
+                line.lent_until = until
+
+    def _on_wallet_final(self):
+        """Override of `isp_momo`: who refused to pay has what is paid for, no more."""
+        result = super()._on_wallet_final()
+        if self.state != "done":
+            self._isp_take_back()
+        return result
+
+    def _isp_take_back(self):
+        """End what was lent because of these, unless another request of the customer is open."""
+        lent = self.isp_held_ids.filtered("lent_until")
+        for line in lent:
+            if not self._isp_on_the_way(line.partner_id.commercial_partner_id) - self:
+                line.lent_until = False
+
     # === Booking ===
 
     def _prepare_isp_payment(self):
@@ -51,6 +89,7 @@ class PaymentTransaction(models.Model):
         for company, payments in money.grouped("company_id").items():
             payments.partner_id.with_company(company)._isp_apply_credit(company)
         money._isp_tell_received()
+        self.sudo()._isp_take_back()
         return result
 
     # === Money on its way ===

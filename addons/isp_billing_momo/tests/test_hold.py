@@ -116,3 +116,57 @@ class TestHold(BridgeCommon):
         self.assertFalse(self.env["isp.subscription"]._suspend_expired(self.company) & line)
         self._paid(tx)
         self.assertEqual((line.state, line.prepaid_number), ("active", 1))
+
+    def _ends_soon(self, minutes=3):
+        plan = self.env["isp.plan"].search([("code", "=", "B-PRE")]) or self._create_plan(
+            "B-PRE", billing_mode="prepaid", period_unit="day", period_count=7, list_price=1000
+        )
+        customer = self._create_customer("Prepaid", phone="+211921000222")
+        until = fields.Datetime.now() + timedelta(minutes=minutes)
+        return self._create_line(partner_id=customer.id, plan_id=plan.id, valid_until=until)
+
+    def test_prepaid_time_that_ends_meanwhile_is_kept_open_until_the_answer(self):
+        line = self._ends_soon()
+        until = line.valid_until
+        tx = self._request(1200, "prepaid", partner=line.partner_id, values={"isp_subscription_id": line.id})
+        self.assertEqual((line.valid_until, line._open_until()), (until, tx.wallet_since + timedelta(hours=2)))
+        self._failed(tx, "EXPIRED")
+        self.assertEqual(line._open_until(), until, "no money, no more time")
+        self._paid(tx)
+        self.assertEqual((line.prepaid_number, line.lent_until), (1, False))
+        self.assertGreater(line.valid_until, until + timedelta(days=6))
+
+    def test_time_is_lent_once_in_a_week_and_never_for_what_is_over(self):
+        line, over, later = self._ends_soon(), self._ends_soon(-3), self._ends_soon(60 * 24)
+        for one in (over, later):
+            self._request(1200, f"other-{one.id}", partner=one.partner_id)
+            self.assertFalse(one.lent_until)
+        tx = self._request(1200, "first", partner=line.partner_id)
+        self.assertTrue(line.lent_until)
+        self._failed(tx)
+        self._age(tx, hours=1)
+        again = self._request(1200, "again", partner=line.partner_id)
+        self.assertEqual(line.lent_until, again.wallet_since + timedelta(hours=1))
+        self._failed(again)
+        self._age(tx, hours=1)
+        self._request(1200, "third", partner=line.partner_id)
+        self.assertFalse(line.lent_until)
+
+    def test_time_stays_while_another_request_is_open(self):
+        line = self._ends_soon()
+        first, second = (self._request(1200 + number, f"two-{number}", partner=line.partner_id) for number in range(2))
+        self._failed(first)
+        self.assertTrue(line.lent_until)
+        self._failed(second)
+        self.assertFalse(line.lent_until)
+
+    def test_the_network_follows(self):
+        if "isp.access" not in self.env:
+            self.skipTest("without isp_network")
+        line = self._ends_soon()
+        line.username = "soon"
+        until = line.valid_until
+        tx = self._request(1200, "network", partner=line.partner_id)
+        self.assertEqual(line.access_ids.sudo().valid_until, line.lent_until)
+        self._failed(tx)
+        self.assertEqual(line.access_ids.sudo().valid_until, until)

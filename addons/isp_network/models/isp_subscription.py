@@ -19,7 +19,7 @@ ACCESS_STATE = {
     "terminated": "blocked",
 }
 #: Fields of a subscription that its access follows.
-_FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id", "valid_until"}
+_FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id", "valid_until", "lent_until"}
 _JUBA = ZoneInfo("Africa/Juba")
 
 
@@ -142,7 +142,7 @@ class IspSubscription(models.Model):
             "plan_id": plan.id,
             "company_id": self.company_id.id,
             "state": ACCESS_STATE[self.state],
-            "valid_until": self.valid_until,
+            "valid_until": self._open_until(),
             "device_limit": plan.device_limit,
             "quota_bytes": plan.quota_mb * 1_000_000 + carried if cuts else 0,
             "quota_day": self.anchor_day if cuts and not self._quota_is_bought() else 0,
