@@ -9,7 +9,7 @@
     "website": "https://github.com/jubanet/isp",
     "license": "AGPL-3",
     "depends": ["isp_billing", "isp_secret", "queue_job"],
-    "external_dependencies": {"python": ["pyrad"]},
+    "external_dependencies": {"python": ["librouteros", "pyrad"]},
     "data": [
         "security/ir.model.access.csv",
         "security/isp_network_rules.xml",

@@ -27,6 +27,9 @@ def handler(router):
         protocol_version = "HTTP/1.1"
         server_version, sys_version = "RouterOS", ""
         timeout = 60
+        # Head and body in one piece, at once: else each answer waits for the peer's delayed acknowledgement.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def log_message(self, *_args):
             """Nothing: the router's own log has what matters."""
