@@ -115,6 +115,39 @@ def test_wrong_password_leaks_nothing(nas):
         assert nas.login("achol", "wrong", method).code == REJECT
 
 
+def test_refused_log_ins_are_kept_without_the_password(instance, nas):
+    """Unknown user and wrong password are told apart for customer service, never for who tries."""
+    _query(instance, "DELETE FROM isp_login_attempt")
+    device = {"Calling_Station_Id": "AA-BB-CC-00-00-31"}
+    for user, password in (("achol", "my-secret"), ("achol", "my-secret"), ("achoI", "pw-achol"), ("gone", "pw-gone")):
+        assert nas.login(user, password, "mschap" if user == "gone" else "pap", **device).code == REJECT
+    assert nas.raw_login(b"\xff\xfe", "x").code == REJECT
+    rows = _query(instance, "SELECT user_name, reason, times, mac FROM isp_login_attempt ORDER BY id").split("\n")
+    mac = "AA:BB:CC:00:00:31"
+    assert rows == [f"achol\tpassword\t2\t{mac}", f"achoI\tunknown\t1\t{mac}", f"gone\tclosed\t1\t{mac}"]
+    assert "my-secret" not in _query(instance, "SELECT t::text FROM isp_login_attempt t")
+
+
+def test_log_in_by_mac_address(instance, nas):
+    """What a hotspot sends for a device that has not typed anything: its MAC address, with any password or none."""
+    device, other = "AA:BB:CC:00:00:21", "AA:BB:CC:00:00:22"
+    assert nas.login(device, device, Calling_Station_Id=device).code == REJECT
+    with env_of(instance) as env:
+        env["isp.access"].search([("name", "=", "nine")])._apply({"mac": device, "mac_login": True})
+    try:
+        for name in (device, "aabbcc000021", "aa-bb-cc-00-00-21"):
+            for method, password in (("pap", device), ("pap", ""), ("chap", device), ("chap", "mac-secret")):
+                reply = nas.login(name, password, method, Calling_Station_Id=device)
+                assert (reply.code, reply.values.get("Mikrotik-Rate-Limit")) == (ACCEPT, "1024k/2048k"), (name, method)
+        assert nas.login(device, device, Calling_Station_Id=other).code == REJECT, "typed on another device"
+        assert nas.login(device, device).code == REJECT
+        assert nas.login("nine", "wrong", Calling_Station_Id=device).code == REJECT
+        assert nas.login("nine", "pw-nine", Calling_Station_Id=other).code == ACCEPT
+    finally:
+        with env_of(instance) as env:
+            env["isp.access"].search([("name", "=", "nine")])._apply({"mac": False, "mac_login": False})
+
+
 def test_capitals_count(nas):
     assert nas.login("Achol", "pw-achol").code == REJECT
 
@@ -149,17 +182,29 @@ def test_all_attributes_arrive(instance, nas):
     with env_of(instance) as env:
         access = env["isp.access"].search([("name", "=", "nine")])
         until = env.cr.now() + timedelta(hours=2)
-        vals = {"static_ip": "10.7.7.7", "quota_bytes": 10_000_000_000, "quota_from": env.cr.now(), "valid_until": until}
+        prefixes = {"ipv6_prefix": "2001:db8:7::/48", "ipv6_link": "2001:db8:8::/64"}
+        vals = {**prefixes, "static_ip": "10.7.7.7", "quota_bytes": 10_000_000_000, "quota_from": env.cr.now(), "valid_until": until}
         access._apply(vals)
     try:
         values = nas.login("nine", "pw-nine", "chap").values
         assert values["Framed-IP-Address"] == "10.7.7.7"
         assert (values["Mikrotik-Total-Limit"], values["Mikrotik-Total-Limit-Gigawords"]) == ("1410065408", "2")
         assert 7100 < int(values["Session-Timeout"]) <= 7200
+        assert values["Delegated-IPv6-Prefix"] == "2001:db8:7::/48"
+        assert values["Framed-IPv6-Prefix"] == "2001:db8:8::/64"
+        with env_of(instance) as env:
+            access = env["isp.access"].search([("name", "=", "nine")])
+            access._apply({"static_ip": False, "ipv6_prefix": False, "ip_pool": "business"})
+            access.plan_id.ipv6_pool = "six"
+        values = nas.login("nine", "pw-nine").values
+        assert values["Framed-Pool"] == "business"
+        assert (values["Delegated-IPv6-Prefix-Pool"], values["Mikrotik-Delegated-IPv6-Pool"]) == ("six", "six")
     finally:
         with env_of(instance) as env:
             access = env["isp.access"].search([("name", "=", "nine")])
-            access._apply({"static_ip": False, "quota_bytes": 0, "valid_until": False})
+            vals = dict.fromkeys(("static_ip", "ipv6_prefix", "ipv6_link", "ip_pool", "valid_until"), False)
+            access._apply({**vals, "quota_bytes": 0})
+            access.plan_id.ipv6_pool = False
 
 
 HOSTILE = [
@@ -409,6 +454,7 @@ def test_the_radius_role_may(instance):
     assert ask("SELECT attribute FROM radius.authz('achol')") == "Cleartext-Password"
     assert "Class" in ask("SELECT attribute FROM radius.authr('achol', '127.0.0.1', 'AA-BB-CC-00-00-01')")
     assert ask("SELECT secret FROM radius.nas('127.0.0.1')") == "testing123"
+    assert ask("SELECT radius.postauth('', '', '', '')") == "1"
     blanks = ", ".join(["''"] * 18)
     assert ask(f"SELECT radius.acct({blanks}), radius.acct_nas('', '', '', '')") == "1\t1"
 

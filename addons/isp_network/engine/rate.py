@@ -5,6 +5,12 @@ Grammar: ``rx[/tx] [rx-burst/tx-burst [rx-threshold/tx-threshold [rx-time/tx-tim
 from its own side: *rx* is what it receives, the customer's **upload**; *tx* is the customer's **download**. ``k`` is 1,000.
 """
 
+import re
+
+_SPEED = r"\d{1,10}[kM]?"
+_PAIR = rf"{_SPEED}(/{_SPEED})?"
+_RATE = re.compile(rf"{_PAIR}( {_PAIR}( {_PAIR}( \d{{1,4}}(/\d{{1,4}})?( [1-8]( {_PAIR})?)?)?)?)?", re.A)
+
 #: Seconds over which RouterOS takes the average that decides whether a burst may go on.
 BURST_TIME = 8
 
@@ -59,3 +65,14 @@ def rate_limit(down_kbps: int, up_kbps: int, burst_down_kbps: int = 0) -> str:
         return rate
     burst_up = up * burst_down_kbps // down
     return f"{rate} {burst_up}k/{burst_down_kbps}k {rate} {BURST_TIME}/{BURST_TIME}"
+
+
+def is_rate(text: str) -> bool:
+    """Whether this is a value of ``Mikrotik-Rate-Limit`` as the manual describes it.
+
+    >>> [is_rate(text) for text in ("512k/1M", "64000", "1M/2M 2M/4M 1M/2M 8/8", "5120k/20480k 10M/40M 4M/16M 8/8 8 2M/5M")]
+    [True, True, True, True]
+    >>> [is_rate(text) for text in ("", "fast", "1M /2M", "1M/2M; reboot", "1G/1G", "1M/2M 8/8 9/9 9/9 9", "١M/٢M")]
+    [False, False, False, False, False, False, False]
+    """
+    return bool(_RATE.fullmatch(text))

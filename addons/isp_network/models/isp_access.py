@@ -7,14 +7,17 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
 
+from ..engine.rate import is_rate
 from ..fields import BigInteger
 
 STATES = [("allowed", "Allowed"), ("walled", "Walled garden"), ("blocked", "Blocked")]
 #: Writing one of these may change what a live session should get.
-_WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota_from", "quota_day", "static_ip"}
+_WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota_from", "quota_day", "time_limit", "static_ip"}
+_WIRE_FIELDS |= {"ip_pool", "ipv6_prefix", "ipv6_link"}
 #: Letters and digits that are not mistaken for one another on paper or on the phone.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 MAC = re.compile(r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")
+POOL = re.compile(r"^[\w.-]{1,64}$", re.A)
 
 
 class IspAccess(models.Model):
@@ -34,6 +37,12 @@ class IspAccess(models.Model):
     name = fields.Char(string="User name", required=True, readonly=True, help="Exact: capitals count.")
     password = fields.Char(readonly=True, copy=False, groups="isp_base.group_isp_administrator")
     mac = fields.Char(string="MAC address", readonly=True)
+    mac_login = fields.Boolean(
+        string="Log-in by MAC address",
+        readonly=True,
+        help="The device with this MAC address needs no password: the router sends the address as user name. Who types the address"
+        " on another device does not get in.",
+    )
     plan_id = fields.Many2one("isp.plan", readonly=True, index=True, ondelete="restrict")
     rate_limit = fields.Char(related="plan_id.rate_limit")
     subscription_id = fields.Many2one("isp.subscription", readonly=True, ondelete="restrict")
@@ -47,7 +56,15 @@ class IspAccess(models.Model):
         readonly=True, help="Day of the month on which the data starts again; 0: it does not, until it is bought again."
     )
     device_limit = fields.Integer(string="Devices at once", readonly=True, default=1, help="0: not limited.")
+    time_limit = fields.Integer(
+        string="Time included (s)", readonly=True, help="Seconds on line, counted like data. 0: not limited."
+    )
     static_ip = fields.Char(string="Fixed address", readonly=True)
+    ip_pool = fields.Char(string="Address pool", readonly=True, help="Instead of the plan's.")
+    ipv6_prefix = fields.Char(string="Fixed IPv6 prefix", readonly=True, help="For the customer's network (Delegated-IPv6-Prefix).")
+    ipv6_link = fields.Char(string="Fixed IPv6 prefix of the link", readonly=True, help="Framed-IPv6-Prefix.")
+    # Who sets it tells the routers too: writing it queues nothing.
+    fup_rate = fields.Char(string="Fair-use speed", readonly=True, help="While set, it replaces the plan's speed (Mikrotik-Rate-Limit).")
     note = fields.Text()
     session_ids = fields.One2many("isp.session", "access_id", string="Sessions", readonly=True)
     online = fields.Boolean(compute="_compute_online", search="_search_online")
@@ -57,7 +74,9 @@ class IspAccess(models.Model):
     _subscription_unique = models.UniqueIndex(
         "(subscription_id) WHERE subscription_id IS NOT NULL", "This subscription has an access already."
     )
+    _mac_unique = models.UniqueIndex("(mac) WHERE mac_login", "Another access logs in by this MAC address.")
     _not_negative = models.Constraint("CHECK(quota_bytes >= 0 AND device_limit >= 0)", "A limit cannot be negative.")
+    _time_valid = models.Constraint("CHECK(time_limit >= 0)", "A time cannot be negative.")
     _quota_day_valid = models.Constraint("CHECK(quota_day BETWEEN 0 AND 31)", "A day of the month: 1 to 31, or 0.")
 
     # === Computes ===
@@ -90,9 +109,11 @@ class IspAccess(models.Model):
                 if not text.isprintable() or len(text.encode()) > 128:
                     raise ValidationError(self.env._("User name and password: printable characters, at most 128 bytes."))
 
-    @api.constrains("mac")
+    @api.constrains("mac", "mac_login")
     def _check_mac(self):
         for access in self:
+            if access.mac_login and not access.mac:
+                raise ValidationError(self.env._("%(name)s cannot log in by a MAC address: none is known.", name=access.name))
             if access.mac and not MAC.match(access.mac):
                 raise ValidationError(self.env._("%(mac)s is not a MAC address like AA:BB:CC:DD:EE:FF.", mac=access.mac))
 
@@ -103,6 +124,36 @@ class IspAccess(models.Model):
                 ipaddress.IPv4Address(access.static_ip)
             except ValueError:
                 raise ValidationError(self.env._("%(ip)s is not an IPv4 address.", ip=access.static_ip)) from None
+
+    @api.constrains("ipv6_prefix", "ipv6_link")
+    def _check_ipv6(self):
+        for access in self:
+            for prefix in filter(None, (access.ipv6_prefix, access.ipv6_link)):
+                try:
+                    valid = str(ipaddress.IPv6Network(prefix)) == prefix.lower()
+                except ValueError:
+                    valid = False
+                if not valid:
+                    raise ValidationError(self.env._("%(prefix)s is not an IPv6 prefix like 2001:db8:1::/48.", prefix=prefix))
+
+    @api.constrains("ip_pool")
+    def _check_pools(self):
+        self._check_pool_names(self, ("ip_pool",))
+
+    @api.model
+    def _check_pool_names(self, records, names):
+        for record in records:
+            for pool in filter(None, (record[name] for name in names)):
+                if not POOL.match(pool):
+                    raise ValidationError(
+                        self.env._("%(pool)s is not the name of a pool: letters, digits, dot, dash and underscore.", pool=pool)
+                    )
+
+    @api.constrains("fup_rate")
+    def _check_fup_rate(self):
+        for access in self.filtered("fup_rate"):
+            if not is_rate(access.fup_rate):
+                raise ValidationError(self.env._("%(rate)s is not a speed like 512k/1M.", rate=access.fup_rate))
 
     # === CRUD ===
 
@@ -203,7 +254,7 @@ class IspAccess(models.Model):
         attributes = dict(rows)
         if attributes.get("Auth-Type") == "Reject":
             verdict = "Access-Reject"
-        elif "Cleartext-Password" not in attributes:
+        elif not {"Cleartext-Password", "Auth-Type"} & attributes.keys():
             verdict = self.env._("Access-Reject (no password set)")
         else:
             verdict = "Access-Accept"
@@ -211,14 +262,14 @@ class IspAccess(models.Model):
         return [verdict, *lines]
 
     def _wire_profiles(self):
-        """What decides whether a live session is still right: {id: (name, verdict, rate, address)}."""
+        """What decides whether a live session is still right: {id: (name, verdict, reason, rate, addresses …)}."""
         if not self.ids:
             return {}
         self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT a.id, a.name, v.verdict, v.rate, v.static_ip
+                SELECT a.id, a.name, v.verdict, v.reason, v.rate, v.static_ip, v.pool, v.ipv6_prefix, v.ipv6_link, v.ipv6_pool
                   FROM isp_access a CROSS JOIN LATERAL radius.verdict(a.name, NULL, false) v
                  WHERE a.id = ANY(%s)
                 """,

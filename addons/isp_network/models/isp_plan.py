@@ -16,10 +16,26 @@ class IspPlan(models.Model):
         help="What routers are told (Mikrotik-Rate-Limit): customer's upload/download, then bursts. Blank: no limit.",
     )
 
+    rate_ids = fields.One2many("isp.plan.rate", "plan_id", string="Speed by the hour", copy=True)
+    scheduled = fields.Boolean(compute="_compute_scheduled", store=True)
+    ip_pool = fields.Char(string="Address pool", help="Name of a pool on the routers (Framed-Pool). Blank: the router's own choice.")
+    ipv6_pool = fields.Char(
+        string="IPv6 prefix pool", help="Name of a pool on the routers from which customers get a prefix (Mikrotik-Delegated-IPv6-Pool)."
+    )
+
     @api.depends("down_kbps", "up_kbps", "burst_down_kbps")
     def _compute_rate_limit(self):
         for plan in self:
             plan.rate_limit = rate_limit(plan.down_kbps, plan.up_kbps, plan.burst_down_kbps)
+
+    @api.depends("rate_ids")
+    def _compute_scheduled(self):
+        for plan in self:
+            plan.scheduled = bool(plan.rate_ids)
+
+    @api.constrains("ip_pool", "ipv6_pool")
+    def _check_pools(self):
+        self.env["isp.access"]._check_pool_names(self, ("ip_pool", "ipv6_pool"))
 
     def write(self, vals):
         result = super().write(vals)

@@ -19,5 +19,6 @@ class IspQuotaCounter(models.Model):
     access_id = LooseMany2one("isp.access", required=True, readonly=True)
     since = fields.Datetime(required=True, readonly=True)
     bytes = BigInteger(readonly=True)
+    seconds = BigInteger(readonly=True)
 
     _access_unique = models.UniqueIndex("(access_id)")

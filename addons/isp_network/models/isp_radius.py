@@ -10,7 +10,7 @@ from odoo.addons.isp_secret.tools.settings import setting
 _logger = logging.getLogger(__name__)
 
 #: What the RADIUS role may execute, and nothing else of ours.
-PUBLIC_FUNCTIONS = ("auth", "authz", "authr", "acct", "acct_nas", "nas")
+PUBLIC_FUNCTIONS = ("auth", "authz", "authr", "acct", "acct_nas", "nas", "postauth")
 
 
 class IspRadius(models.AbstractModel):
@@ -38,6 +38,7 @@ class IspRadius(models.AbstractModel):
             if oid in before and (name not in names or name in renewed):
                 cr.execute(SQL("DROP FUNCTION %s", SQL(signature)))
         self._grant()
+        self.env["isp.usage"]._prepare_partitions()
 
     def _functions(self):
         """:return: {oid: (name, signature quoted by PostgreSQL)} of what stands in the schema."""

@@ -43,6 +43,11 @@ class IspSession(models.Model):
     seconds = BigInteger(string="Duration (s)", readonly=True)
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)
+    # What the last packet added: the speed of now is added_down * 8 / added_seconds.
+    added_up = BigInteger(readonly=True)
+    added_down = BigInteger(readonly=True)
+    added_seconds = BigInteger(readonly=True)
+    superseded = fields.Boolean(readonly=True, help="The router has used the session id again.")
     wrong_clock = fields.Char(string="Router's wrong clock", readonly=True, help="Event-Timestamp as the router sent it.")
     online = fields.Boolean(compute="_compute_online", search="_search_online")
 

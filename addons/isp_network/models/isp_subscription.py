@@ -20,6 +20,9 @@ ACCESS_STATE = {
 }
 #: Fields of a subscription that its access follows.
 _FOLLOWED = {"username", "mac", "plan_id", "anchor_day", "company_id", "valid_until", "lent_until"}
+#: What a line has on the wire beyond its plan; the access has the same.
+_OWN = ("mac_login", "static_ip", "ip_pool", "ipv6_prefix", "ipv6_link")
+_FOLLOWED |= set(_OWN)
 _JUBA = ZoneInfo("Africa/Juba")
 
 
@@ -27,6 +30,16 @@ class IspSubscription(models.Model):
     _inherit = "isp.subscription"
 
     access_ids = fields.One2many("isp.access", "subscription_id", readonly=True)
+    mac_login = fields.Boolean(
+        string="Log-in by MAC address",
+        copy=False,
+        tracking=True,
+        help="The device with this line's MAC address needs no password.",
+    )
+    static_ip = fields.Char(string="Fixed address", copy=False, tracking=True)
+    ip_pool = fields.Char(string="Address pool", help="Instead of the plan's.", tracking=True)
+    ipv6_prefix = fields.Char(string="Fixed IPv6 prefix", copy=False, tracking=True, help="For the customer's network, like 2001:db8:1::/48.")
+    ipv6_link = fields.Char(string="Fixed IPv6 prefix of the link", copy=False, tracking=True)
     quota_carried = BigInteger(readonly=True, copy=False, help="Bytes of the bundle before that were left at an early renewal.")
     access_state = fields.Selection(STATES, string="Network", compute="_compute_wire", compute_sudo=True)
     online = fields.Boolean(compute="_compute_wire", search="_search_online", compute_sudo=True)
@@ -38,7 +51,21 @@ class IspSubscription(models.Model):
     month_volume = fields.Char(string="This month", compute="_compute_month_volume", compute_sudo=True, help="Download / upload.")
     radius_answer = fields.Text(string="RADIUS answers now", compute="_compute_radius_answer", compute_sudo=True)
 
+    attempt_ids = fields.Many2many(
+        "isp.login.attempt", string="Refused log-ins", compute="_compute_attempt_ids", compute_sudo=True
+    )
+
     # === Computes ===
+
+    @api.depends("access_ids")
+    def _compute_attempt_ids(self):
+        """The last twenty refusals of the user name, or of the device while it tried another one."""
+        for subscription in self:
+            access = subscription.access_ids[:1]
+            whose = fields.Domain("access_id", "in", access.ids)
+            if access.mac:
+                whose |= fields.Domain([("mac", "=", access.mac), ("reason", "=", "unknown")])
+            subscription.attempt_ids = access and self.env["isp.login.attempt"].search(whose, limit=20)
 
     @api.depends("access_ids.state", "access_ids.session_ids.stopped")
     def _compute_wire(self):
@@ -139,6 +166,7 @@ class IspSubscription(models.Model):
             "subscription_id": self.id,
             "name": self.username,
             "mac": self.mac,
+            **{name: self[name] for name in _OWN},
             "plan_id": plan.id,
             "company_id": self.company_id.id,
             "state": ACCESS_STATE[self.state],

@@ -1,11 +1,32 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-from odoo import fields, models
+import logging
+from datetime import timedelta
+
+from psycopg2.errors import SerializationFailure
+
+from odoo import api, fields, models
+from odoo.tools import SQL
 
 from ..fields import BigInteger, LooseMany2one
 
+_logger = logging.getLogger(__name__)
+
+#: Hours summed up in one transaction.
+BATCH = 20_000
+#: Months for which things are kept, unless a system parameter of this name says otherwise.
+KEEP = {
+    "isp_network.keep_raw_months": 6,
+    "isp_network.keep_hour_months": 13,
+    "isp_network.keep_day_months": 36,
+}
+
 
 class IspUsage(models.Model):
-    """Hourly counters of one access. ``radius.acct`` adds the difference between two packets to the hour of the later one."""
+    """Hourly counters of one access. ``radius.acct`` adds the difference between two packets to the hour of the later one.
+
+    ``dirty`` says that the row has changed since it was summed up (``isp.usage.day``). What each packet added
+    is kept as it came in ``isp_usage_raw`` (access_id, at, bytes_up, bytes_down, seconds), a table of partitions.
+    """
 
     _name = "isp.usage"
     _description = "Usage"
@@ -19,5 +40,162 @@ class IspUsage(models.Model):
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)
     seconds = BigInteger(string="Online (s)", readonly=True)
+    dirty = fields.Boolean(readonly=True)
 
     _access_hour_unique = models.UniqueIndex("(access_id, hour)")
+    # NULL is dirty: rows of before there were days.
+    _dirty_index = models.Index("(hour, id) WHERE dirty IS NOT FALSE")
+
+    # === Rolling up ===
+
+    @api.model
+    def _cron_roll_up(self):
+        """Every hour: sum up the hours that changed, make partitions ahead, drop what is too old. Safe at any time and again."""
+        self._prepare_partitions()
+        while True:
+            try:
+                done = self._roll_up(BATCH)
+            except SerializationFailure:
+                # A late packet was booked to one of these hours meanwhile. They stay dirty: the next time.
+                self.env.cr.rollback()
+                _logger.info("Hours of usage changed while they were summed up; the next run does it.")
+                return
+            left = self.search_count(self._dirty_domain()) if done == BATCH else 0
+            if not self.env["ir.cron"]._commit_progress(done, remaining=left) or done < BATCH:
+                return
+
+    @api.model
+    def _dirty_domain(self):
+        """Hours that are over and not summed up. The current one changes all the time."""
+        return [("dirty", "!=", False), ("hour", "<", fields.Datetime.now().replace(minute=0, second=0, microsecond=0))]
+
+    @api.model
+    def _roll_up(self, limit=None):
+        """Sum the changed hours' days and months again: ``isp.usage.day`` and ``isp.usage.month``.
+
+        Days are computed anew from their hours, so doing it twice, or half and again, gives the same. Packets come at most 90 days
+        late, and hours are kept longer. Caller's transaction; Odoo's isolation makes it fail rather than lose a packet that is
+        booked at the same time.
+
+        :param limit: rows to take
+        :return: rows taken
+        :raise SerializationFailure: see above; nothing has been done
+        """
+        self.flush_model()
+        now = fields.Datetime.now()
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT id FROM isp_usage WHERE dirty IS NOT FALSE AND hour < date_trunc('hour', %s) ORDER BY hour, id LIMIT %s",
+                now,
+                limit,
+            )
+        )
+        ids = [row[0] for row in rows]
+        if not ids:
+            return 0
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH touched AS (
+                    SELECT DISTINCT access_id, (hour + interval '2 hours')::date AS day FROM isp_usage WHERE id = ANY(%(ids)s)
+                ), days AS (
+                    INSERT INTO isp_usage_day AS d (access_id, day, bytes_up, bytes_down, seconds)
+                    SELECT t.access_id, t.day, sum(u.bytes_up), sum(u.bytes_down), sum(u.seconds)
+                      FROM touched t JOIN isp_usage u ON u.access_id = t.access_id
+                       AND u.hour >= t.day - interval '2 hours' AND u.hour < t.day + interval '22 hours'
+                     GROUP BY t.access_id, t.day
+                    ON CONFLICT (access_id, day) DO UPDATE
+                       SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, seconds = excluded.seconds
+                )
+                UPDATE isp_usage SET dirty = false WHERE id = ANY(%(ids)s)
+                """,
+                ids=ids,
+            )
+        )
+        # Another statement: it sees the days just written.
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH touched AS (
+                    SELECT DISTINCT access_id, date_trunc('month', hour + interval '2 hours')::date AS month
+                      FROM isp_usage WHERE id = ANY(%(ids)s)
+                )
+                INSERT INTO isp_usage_month AS m (access_id, month, bytes_up, bytes_down, seconds)
+                SELECT t.access_id, t.month, sum(d.bytes_up), sum(d.bytes_down), sum(d.seconds)
+                  FROM touched t JOIN isp_usage_day d ON d.access_id = t.access_id
+                   AND d.day >= t.month AND d.day < t.month + interval '1 month'
+                 GROUP BY t.access_id, t.month
+                ON CONFLICT (access_id, month) DO UPDATE
+                   SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, seconds = excluded.seconds
+                """,
+                ids=ids,
+            )
+        )
+        self.env.invalidate_all()
+        return len(ids)
+
+    # === Keeping and forgetting ===
+
+    @api.model
+    def _prepare_partitions(self):
+        """The raw table's partitions of the last three months (packets may come late) and the next three. Idempotent."""
+        self.env.cr.execute(
+            """
+            SELECT radius.usage_month((date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => n))::timestamp)
+              FROM generate_series(-3, 3) n
+            """
+        )
+
+    @api.model
+    def _kept_from(self, key):
+        """:return: the first day of the oldest month that is kept (UTC), or None when nothing is ever dropped (0)"""
+        months = self.env["ir.config_parameter"].sudo().get_param(key) or ""
+        months = int(months) if months.isdecimal() else KEEP[key]
+        if not months:
+            return None
+        if key != "isp_network.keep_raw_months":
+            months = max(months, 4)  # packets come up to 90 days late, and sums are made anew
+        first = fields.Date.today().replace(day=1)
+        for _month in range(months):
+            first = (first - timedelta(days=1)).replace(day=1)
+        return first
+
+    @api.autovacuum
+    def _gc_raw(self):
+        """Drop the partitions of months that are too old, whole."""
+        first = self._kept_from("isp_network.keep_raw_months")
+        if not first:
+            return
+        names = self.env.execute_query(
+            SQL(
+                """
+                SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                 WHERE i.inhparent = 'isp_usage_raw'::regclass AND c.relname ~ '^isp_usage_raw_[0-9]{4}_[0-9]{2}$' AND c.relname < %s
+                 ORDER BY 1
+                """,
+                f"isp_usage_raw_{first:%Y_%m}",
+            )
+        )
+        for (name,) in names:
+            self.env.cr.execute(SQL("DROP TABLE %s", SQL.identifier(name)))
+            _logger.info("Usage as it came: dropped %s", name)
+
+    @api.autovacuum
+    def _gc_hours(self):
+        first = self._kept_from("isp_network.keep_hour_months")
+        return self._gc(SQL("isp_usage"), SQL("hour < %s AND dirty IS FALSE", first)) if first else None
+
+    @api.autovacuum
+    def _gc_days(self):
+        first = self._kept_from("isp_network.keep_day_months")
+        return self._gc(SQL("isp_usage_day"), SQL("day < %s", first)) if first else None
+
+    @api.model
+    def _gc(self, table, condition, limit=50_000):
+        """Delete at most ``limit`` rows. :return: (deleted, whether there may be more), for the autovacuum"""
+        self.env.cr.execute(
+            SQL("DELETE FROM %(t)s WHERE id IN (SELECT id FROM %(t)s WHERE %(c)s LIMIT %(l)s)", t=table, c=condition, l=limit)
+        )
+        done = self.env.cr.rowcount
+        self.env.invalidate_all()
+        return done, done == limit

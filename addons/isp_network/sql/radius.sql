@@ -7,6 +7,7 @@
 --   radius.acct(…)                  one Start, Interim-Update or Stop; idempotent; answers 1
 --   radius.acct_nas(…)              Accounting-On/-Off of a router; answers 1
 --   radius.nas(ip)                  secret of a router that FreeRADIUS does not know yet
+--   radius.postauth(…)              a log-in was refused: kept for customer service; answers 1
 --
 -- Rules for this file
 --   * Bodies are strings (plpgsql), so PostgreSQL does not block an ALTER TABLE of an Odoo upgrade as it does for views.
@@ -15,8 +16,26 @@
 --   * Times are UTC without zone, as in Odoo. `statement_timestamp()`: the moment of the question.
 --   * Nothing here writes a row that Odoo writes. Odoo works in REPEATABLE READ: such a write would make
 --     its transactions fail with "could not serialize access".
+--   * Accounting is counted in statements: each costs more than all arithmetic around it. Tables leave room in their pages,
+--     so that an update stays on its page and touches no index.
 
 CREATE SCHEMA IF NOT EXISTS radius;
+
+-- What a packet added, as it came: one partition a month, dropped whole when it is too old (isp.usage.raw). Rows of a
+-- month nobody made a partition for are not lost: they go to the default partition until radius.usage_month makes it.
+CREATE TABLE IF NOT EXISTS public.isp_usage_raw (
+    access_id integer NOT NULL,
+    at timestamp NOT NULL,
+    bytes_up bigint NOT NULL,
+    bytes_down bigint NOT NULL,
+    seconds integer NOT NULL
+) PARTITION BY RANGE (at);
+CREATE TABLE IF NOT EXISTS public.isp_usage_raw_default PARTITION OF public.isp_usage_raw DEFAULT;
+CREATE INDEX IF NOT EXISTS isp_usage_raw_access_at ON public.isp_usage_raw (access_id, at);
+
+ALTER TABLE public.isp_session SET (fillfactor = 75);
+ALTER TABLE public.isp_usage SET (fillfactor = 75);
+ALTER TABLE public.isp_quota_counter SET (fillfactor = 50);
 
 -- ---------------------------------------------------------------- small helpers
 
@@ -33,7 +52,8 @@ BEGIN
     IF p_text IS NULL OR length(p_text) > 40 THEN
         RETURN NULL;
     END IF;
-    v_hex := upper(translate(p_text, ':.-', ''));
+    -- "1:" before it says "Ethernet": the client identifier of DHCP (RFC 2132 9.14).
+    v_hex := upper(translate(CASE WHEN p_text LIKE '1:%:%:%:%:%:%' THEN substr(p_text, 3) ELSE p_text END, ':.-', ''));
     IF length(v_hex) <> 12 OR translate(v_hex, '0123456789ABCDEF', '') <> '' THEN
         RETURN NULL;
     END IF;
@@ -94,44 +114,99 @@ END $$;
 
 -- ---------------------------------------------------------------- what is the answer for this log-in?
 
+-- The speed of a plan with hours of its own (isp.plan.rate), and in how many seconds another one begins (NULL: never).
+-- The first line that covers the moment wins; hours are Juba's. The same rule in Python: engine/schedule.py.
+CREATE OR REPLACE FUNCTION radius.plan_rate(
+    p_plan integer, p_rate text, p_at timestamp, OUT rate text, OUT change_in integer
+) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_local timestamp := p_at + interval '2 hours';  -- Africa/Juba is UTC+2 all year
+    v_second integer := extract(epoch FROM v_local - date_trunc('week', v_local))::integer;
+    v_minute integer := v_second / 60;
+BEGIN
+    WITH span AS (
+        SELECT r.sequence, r.id, coalesce(r.rate_limit, '') AS rate, d * 1440 + r.minute_from AS begins,
+               (r.minute_to - r.minute_from + 1439) % 1440 + 1 AS minutes
+          FROM public.isp_plan_rate r CROSS JOIN generate_series(0, 6) d
+         WHERE r.plan_id = p_plan AND (r.days >> d) & 1 = 1
+    ), moment AS (
+        SELECT v_minute AS at UNION SELECT begins FROM span UNION SELECT (begins + minutes) % 10080 FROM span
+    ), speed AS (
+        SELECT (m.at - v_minute + 10080) % 10080 AS ahead,
+               coalesce((SELECT s.rate FROM span s WHERE (m.at - s.begins + 10080) % 10080 < s.minutes
+                          ORDER BY s.sequence, s.id LIMIT 1), coalesce(p_rate, '')) AS rate
+          FROM moment m
+    )
+    SELECT nullif(n.rate, ''), (SELECT min(o.ahead) FROM speed o WHERE o.rate <> n.rate) * 60 - v_second % 60
+      INTO rate, change_in
+      FROM speed n WHERE n.ahead = 0;
+END $$;
+
 -- One place for the rules. No row of isp_access: access_id is NULL.
 --   verdict   accept | wall (accepted into the walled garden) | reject
 --   reason    closed | devices | suspended | expired | quota, with its text in message
 --   data_left bytes of the quota left, NULL without a quota
+--   by_mac    the user name is the MAC address of the asking device, and this access lets it in without a password
 -- p_count: false leaves the device limit out.
+DROP FUNCTION IF EXISTS radius.verdict(text, text, boolean);
 CREATE OR REPLACE FUNCTION radius.verdict(
     p_login text, p_mac text, p_count boolean,
     OUT access_id integer, OUT password text, OUT verdict text, OUT reason text, OUT message text,
-    OUT rate text, OUT static_ip text, OUT session_timeout integer, OUT data_left bigint
+    OUT rate text, OUT static_ip text, OUT session_timeout integer, OUT data_left bigint,
+    OUT by_mac boolean, OUT pool text, OUT ipv6_prefix text, OUT ipv6_link text, OUT ipv6_pool text
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
     v_mac text := radius.mac(p_mac);
+    v_name text := p_login;
     v_devices integer;
+    v_time_left bigint;
+    v_change integer;
     a record;
 BEGIN
-    -- One statement for the common case.
-    SELECT x.id, x.password, x.state, x.valid_until, x.quota_bytes, x.quota_from, x.quota_day,
-           x.device_limit, x.static_ip, p.rate_limit, c.since, c.bytes,
-           -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session
-           -- may stand open after a power cut), and sessions that missed two interim packets.
-           CASE WHEN p_count AND x.device_limit > 0 THEN
-               (SELECT count(*) FROM public.isp_session s
-                 WHERE s.access_id = x.id AND s.stopped IS NULL
-                   AND s.updated > v_now - (2 * radius.interim(x.id) + 60) * interval '1 second'
-                   AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac))
-           END AS others
-      INTO a
-      FROM public.isp_access x
-      LEFT JOIN public.isp_plan p ON p.id = x.plan_id
-      LEFT JOIN public.isp_quota_counter c ON c.access_id = x.id AND x.quota_bytes > 0
-     WHERE x.name = p_login;
-    IF NOT FOUND THEN
+    by_mac := false;
+    FOR v_try IN 1..2 LOOP
+        -- One statement for the common case.
+        SELECT x.id, x.password, x.state, x.valid_until, x.quota_bytes, x.quota_from, x.quota_day, x.time_limit,
+               x.device_limit, x.static_ip, x.mac, x.mac_login, x.fup_rate, x.ipv6_prefix, x.ipv6_link, x.plan_id,
+               coalesce(x.ip_pool, p.ip_pool) AS pool, p.ipv6_pool, p.rate_limit, p.scheduled, c.since, c.bytes, c.seconds,
+               -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session
+               -- may stand open after a power cut), and sessions that missed two interim packets.
+               CASE WHEN p_count AND x.device_limit > 0 THEN
+                   (SELECT count(*) FROM public.isp_session s
+                     WHERE s.access_id = x.id AND s.stopped IS NULL
+                       AND s.updated > v_now - (2 * radius.interim(x.id) + 60) * interval '1 second'
+                       AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac))
+               END AS others
+          INTO a
+          FROM public.isp_access x
+          LEFT JOIN public.isp_plan p ON p.id = x.plan_id
+          LEFT JOIN public.isp_quota_counter c ON c.access_id = x.id
+         WHERE x.name = v_name;
+        EXIT WHEN FOUND OR v_try = 2 OR v_mac IS NULL;
+        -- Nobody's user name. Is it the MAC address of the asking device itself, in any spelling? What somebody types into
+        -- a page is not: then the router names another device as Calling-Station-Id.
+        EXIT WHEN radius.mac(p_login) IS DISTINCT FROM v_mac;
+        SELECT x.name INTO v_name FROM public.isp_access x WHERE x.mac = v_mac AND x.mac_login;
+        EXIT WHEN NOT FOUND;
+    END LOOP;
+    IF a.id IS NULL THEN
         RETURN;
     END IF;
     access_id := a.id;
     password := a.password;
     static_ip := nullif(a.static_ip, '');
+    ipv6_prefix := nullif(a.ipv6_prefix, '');
+    ipv6_link := nullif(a.ipv6_link, '');
+    IF static_ip IS NULL THEN
+        pool := nullif(a.pool, '');
+    END IF;
+    IF ipv6_prefix IS NULL THEN
+        ipv6_pool := nullif(a.ipv6_pool, '');
+    END IF;
+    IF a.mac_login AND a.mac = v_mac THEN
+        by_mac := coalesce(radius.mac(p_login) = v_mac, false);
+    END IF;
 
     IF a.state IS DISTINCT FROM 'allowed' AND a.state IS DISTINCT FROM 'walled' THEN
         verdict := 'reject'; reason := 'closed'; message := 'This account is closed';
@@ -156,13 +231,20 @@ BEGIN
         verdict := 'wall'; reason := 'suspended'; message := 'Suspended';
     ELSIF a.valid_until <= v_now THEN
         verdict := 'wall'; reason := 'expired'; message := 'Expired';
-    ELSIF a.quota_bytes > 0 THEN
-        data_left := a.quota_bytes;
-        IF a.since = radius.quota_start(a.quota_from, a.quota_day, v_now) THEN
-            data_left := greatest(a.quota_bytes - a.bytes, 0);
+    ELSIF a.quota_bytes > 0 OR a.time_limit > 0 THEN
+        IF a.since IS DISTINCT FROM radius.quota_start(a.quota_from, a.quota_day, v_now) THEN
+            a.bytes := 0; a.seconds := 0;  -- a new cycle, of which nothing has been used
+        END IF;
+        IF a.quota_bytes > 0 THEN
+            data_left := greatest(a.quota_bytes - coalesce(a.bytes, 0), 0);
+        END IF;
+        IF a.time_limit > 0 THEN
+            v_time_left := greatest(a.time_limit - coalesce(a.seconds, 0), 0);
         END IF;
         IF data_left = 0 THEN
             verdict := 'wall'; reason := 'quota'; message := 'Data used up';
+        ELSIF v_time_left = 0 THEN
+            verdict := 'wall'; reason := 'quota'; message := 'Time used up';
         END IF;
     END IF;
 
@@ -174,9 +256,15 @@ BEGIN
         END IF;
         session_timeout := 900;  -- asked again even if no Disconnect can reach the router after the payment
     ELSE
-        rate := nullif(a.rate_limit, '');
-        IF a.valid_until IS NOT NULL THEN
-            session_timeout := least(greatest(ceil(extract(epoch FROM a.valid_until - v_now)), 1), 86400);
+        rate := coalesce(nullif(a.fup_rate, ''), nullif(a.rate_limit, ''));
+        IF a.scheduled AND coalesce(a.fup_rate, '') = '' THEN
+            SELECT r.rate, r.change_in INTO rate, v_change FROM radius.plan_rate(a.plan_id, a.rate_limit, v_now) r;
+            -- Not all lines of a plan in the same second.
+            v_change := v_change + 1 + (a.id::bigint * 37) % 60;
+        END IF;
+        IF a.valid_until IS NOT NULL OR v_time_left IS NOT NULL OR v_change IS NOT NULL THEN
+            session_timeout := greatest(
+                least(ceil(extract(epoch FROM a.valid_until - v_now)), v_time_left, v_change, 86400), 1);
         END IF;
     END IF;
 END $$;
@@ -203,7 +291,9 @@ BEGIN
         attribute := 'Auth-Type'; value := 'Reject'; RETURN NEXT;
         RETURN;
     END IF;
-    IF v.password <> '' THEN
+    IF v.by_mac THEN
+        attribute := 'Auth-Type'; value := 'Accept'; RETURN NEXT;
+    ELSIF v.password <> '' THEN
         attribute := 'Cleartext-Password';
         -- rlm_sql expands a value that is quoted as a whole ("…" and `…`): pass such a password as a literal.
         value := CASE
@@ -218,13 +308,25 @@ BEGIN
         attribute := 'Mikrotik-Rate-Limit'; value := v.rate; RETURN NEXT;
     END IF;
     IF v.verdict = 'wall' THEN
-        attribute := 'Mikrotik-Address-List'; value := 'isp-suspended'; RETURN NEXT;
+        attribute := 'Mikrotik-Address-List'; value := 'isp-' || v.reason; RETURN NEXT;
     END IF;
     IF v.session_timeout IS NOT NULL THEN
         attribute := 'Session-Timeout'; value := v.session_timeout; RETURN NEXT;
     END IF;
     IF v.static_ip IS NOT NULL THEN
         attribute := 'Framed-IP-Address'; value := v.static_ip; RETURN NEXT;
+    END IF;
+    IF v.pool IS NOT NULL THEN
+        attribute := 'Framed-Pool'; value := v.pool; RETURN NEXT;
+    END IF;
+    IF v.ipv6_link IS NOT NULL THEN
+        attribute := 'Framed-IPv6-Prefix'; value := v.ipv6_link; RETURN NEXT;
+    END IF;
+    IF v.ipv6_prefix IS NOT NULL THEN
+        attribute := 'Delegated-IPv6-Prefix'; value := v.ipv6_prefix; RETURN NEXT;
+    ELSIF v.ipv6_pool IS NOT NULL THEN
+        attribute := 'Mikrotik-Delegated-IPv6-Pool'; value := v.ipv6_pool; RETURN NEXT;
+        attribute := 'Delegated-IPv6-Prefix-Pool'; RETURN NEXT;  -- the same for other makes (RFC 6911)
     END IF;
     IF v.data_left IS NOT NULL THEN
         attribute := 'Mikrotik-Total-Limit'; value := v.data_left % 4294967296; RETURN NEXT;
@@ -257,7 +359,129 @@ BEGIN
          WHERE r.nas_ip = p_ip AND r.active AND r.radius_secret <> '';
 END $$;
 
+-- A log-in was refused. Customer service sees who tried, and what was wrong: a user name nobody has, a wrong password,
+-- too many devices, a closed account. The password that was typed is not handed over.
+--
+-- One row an hour for each (user name, device, reason), which counts. At most 120 new rows a minute: who tries names by
+-- the thousand is counted in one row without a name. Not waited for on disk: a log, not a ledger.
+CREATE OR REPLACE FUNCTION radius.postauth(p_login text, p_nas text, p_mac text, p_called text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
+    v_login text := coalesce(radius.label(p_login), '');
+    v_mac text := coalesce(radius.mac(p_mac), radius.label(p_mac), '');
+    v_nas text := radius.label(p_nas);
+    v_reason text;
+    v record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    v := radius.verdict(p_login, p_mac, true);
+    v_reason := CASE
+        WHEN v.access_id IS NULL THEN 'unknown'
+        WHEN v.verdict = 'reject' THEN v.reason
+        WHEN coalesce(v.password, '') = '' THEN 'unset'
+        ELSE 'password'
+    END;
+    UPDATE public.isp_login_attempt t
+       SET times = t.times + 1, last = v_now, nas_ip = v_nas, called = radius.label(p_called)
+     WHERE t.user_name = v_login AND t.mac = v_mac AND t.reason = v_reason AND t.hour = date_trunc('hour', v_now);
+    IF FOUND THEN
+        RETURN 1;
+    END IF;
+    IF (SELECT count(*) FROM (SELECT 1 FROM public.isp_login_attempt t
+                               WHERE t.first > v_now - interval '1 minute' LIMIT 120) recent) >= 120 THEN
+        -- Who does not get the row at once is not counted: nobody queues for a number.
+        IF NOT pg_try_advisory_xact_lock(hashtext('radius.postauth')) THEN
+            RETURN 1;
+        END IF;
+        v_login := ''; v_mac := ''; v_reason := 'flood';
+        v.access_id := NULL;
+    END IF;
+    INSERT INTO public.isp_login_attempt AS t (user_name, mac, reason, hour, access_id, nas_ip, called, times, first, last)
+    VALUES (v_login, v_mac, v_reason, date_trunc('hour', v_now), v.access_id, v_nas, radius.label(p_called), 1, v_now, v_now)
+    ON CONFLICT (user_name, mac, reason, hour) DO UPDATE SET times = t.times + 1, last = excluded.last, nas_ip = excluded.nas_ip;
+    RETURN 1;
+END $$;
+
 -- ---------------------------------------------------------------- accounting
+
+-- Make the partition of a month of isp_usage_raw, and move there what waits in the default partition. Idempotent.
+CREATE OR REPLACE FUNCTION radius.usage_month(p_at timestamp) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_from timestamp := date_trunc('month', p_at);
+    v_to timestamp := v_from + interval '1 month';
+    v_name text := 'isp_usage_raw_' || to_char(v_from, 'YYYY_MM');
+BEGIN
+    IF to_regclass('public.' || v_name) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.isp_usage_raw)', v_name);
+    LOCK TABLE public.isp_usage_raw_default IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('WITH d AS (DELETE FROM public.isp_usage_raw_default WHERE at >= %L AND at < %L RETURNING *)'
+                   ' INSERT INTO public.%I SELECT * FROM d', v_from, v_to, v_name);
+    EXECUTE format('ALTER TABLE public.isp_usage_raw ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)', v_name, v_from, v_to);
+    RETURN true;
+END $$;
+
+-- Book a difference: to the hour of the access, to its quota, and as it came. Caller's transaction.
+CREATE OR REPLACE FUNCTION radius.book(p_access integer, p_at timestamp, p_up bigint, p_down bigint, p_seconds bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_since timestamp;
+    v_default boolean;
+    q record;
+BEGIN
+    UPDATE public.isp_usage u
+       SET bytes_up = u.bytes_up + p_up, bytes_down = u.bytes_down + p_down, seconds = u.seconds + p_seconds, dirty = true
+     WHERE u.access_id = p_access AND u.hour = date_trunc('hour', p_at);
+    IF NOT FOUND THEN
+        INSERT INTO public.isp_usage AS u (access_id, hour, bytes_up, bytes_down, seconds, dirty)
+        VALUES (p_access, date_trunc('hour', p_at), p_up, p_down, p_seconds, true)
+        ON CONFLICT (access_id, hour) DO UPDATE
+           SET bytes_up = u.bytes_up + excluded.bytes_up,
+               bytes_down = u.bytes_down + excluded.bytes_down,
+               seconds = u.seconds + excluded.seconds,
+               dirty = true;
+    END IF;
+    UPDATE public.isp_quota_counter c
+       SET bytes = c.bytes + p_up + p_down, seconds = coalesce(c.seconds, 0) + p_seconds
+      FROM public.isp_access a
+     WHERE c.access_id = p_access AND a.id = p_access AND (a.quota_bytes > 0 OR a.time_limit > 0)
+       AND c.since = radius.quota_start(a.quota_from, a.quota_day, p_at);
+    IF NOT FOUND THEN
+        SELECT a.quota_bytes, a.time_limit, a.quota_from, a.quota_day INTO q FROM public.isp_access a WHERE a.id = p_access;
+        IF q.quota_bytes > 0 OR q.time_limit > 0 THEN
+            v_since := radius.quota_start(q.quota_from, q.quota_day, p_at);
+            IF p_at >= v_since THEN
+                INSERT INTO public.isp_quota_counter AS c (access_id, since, bytes, seconds)
+                VALUES (p_access, v_since, p_up + p_down, p_seconds)
+                ON CONFLICT (access_id) DO UPDATE
+                   SET since = greatest(c.since, excluded.since),
+                       bytes = CASE WHEN c.since = excluded.since THEN c.bytes + excluded.bytes
+                                    WHEN c.since < excluded.since THEN excluded.bytes
+                                    ELSE c.bytes END,
+                       seconds = CASE WHEN c.since = excluded.since THEN coalesce(c.seconds, 0) + excluded.seconds
+                                      WHEN c.since < excluded.since THEN excluded.seconds
+                                      ELSE c.seconds END;
+            END IF;
+        END IF;
+    END IF;
+    INSERT INTO public.isp_usage_raw (access_id, at, bytes_up, bytes_down, seconds)
+    VALUES (p_access, p_at, p_up, p_down, p_seconds)
+    RETURNING tableoid = 'public.isp_usage_raw_default'::regclass INTO v_default;
+    IF v_default AND pg_try_advisory_xact_lock(hashtext('radius.usage_month')) THEN
+        -- Nobody made this month's partition (the scheduled job is off?): the first packet does it. If others are at
+        -- the table, not now.
+        BEGIN
+            PERFORM set_config('lock_timeout', '100ms', true);
+            PERFORM radius.usage_month(p_at);
+            PERFORM set_config('lock_timeout', '0', true);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected OR duplicate_table THEN
+            PERFORM set_config('lock_timeout', '0', true);
+        END;
+    END IF;
+END $$;
 
 -- Keep what cannot be counted, with the raw values, for a person to look at.
 CREATE OR REPLACE FUNCTION radius.quarantine(p_reason text, p_values jsonb) RETURNS void
@@ -318,23 +542,28 @@ CREATE OR REPLACE FUNCTION radius.acct(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     c_gap CONSTANT interval := '60 seconds';
+    c_day CONSTANT interval := '1 day';
     v_kind text := CASE lower(p_kind) WHEN 'alive' THEN 'interim-update' WHEN 'interim' THEN 'interim-update'
                    ELSE lower(p_kind) END;
     v_nas text := radius.label(p_nas);
     v_session text := radius.label(p_session);
     v_login text := coalesce(radius.label(p_login), '');
-    v_mac text := radius.mac(p_mac);
+    v_mac text;
     v_ip text := radius.label(p_ip);
     v_seconds bigint := radius.number(p_seconds, 315360000);
     v_up bigint := radius.number(p_in, 4294967295);
     v_up_giga bigint := radius.number(p_in_giga, 65535);
     v_down bigint := radius.number(p_out, 4294967295);
     v_down_giga bigint := radius.number(p_out_giga, 65535);
+    v_event bigint := radius.number(p_event, 4294967295);
     v_problem text;
     t record;
+    v_came timestamp := statement_timestamp() AT TIME ZONE 'UTC';
+    v_happened timestamp;
+    v_wrong_clock text;
+    v_slack interval := '0';
     v_key text;
     v_began timestamp;
-    v_slack interval;
     v_generation integer := 0;
     v_access integer;
     v_new boolean := false;
@@ -342,8 +571,6 @@ DECLARE
     d_up bigint;
     d_down bigint;
     d_seconds bigint;
-    q record;
-    v_since timestamp;
 BEGIN
     v_problem := CASE
         WHEN v_kind IS NULL OR v_kind NOT IN ('start', 'interim-update', 'stop') THEN 'Unknown Acct-Status-Type'
@@ -357,64 +584,115 @@ BEGIN
     BEGIN
         v_up := v_up + v_up_giga * 4294967296;
         v_down := v_down + v_down_giga * 4294967296;
-        t := radius.event_time(p_event, p_delay, p_received);
-        v_began := t.happened - make_interval(secs => v_seconds);
-        -- Without the router's clock a repeated packet carries the time of its repetition.
-        v_slack := CASE WHEN t.has_clock THEN interval '0' ELSE interval '30 seconds' END;
         v_key := md5(concat_ws(chr(10), v_nas, v_session, v_login));
-
-        SELECT * INTO o FROM public.isp_session s
-         WHERE s.session_key = v_key ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
-        IF NOT FOUND THEN
-            v_new := true;
-        ELSIF v_began > o.last_event + v_slack
-              AND (v_kind = 'start' OR v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down) THEN
-            v_new := true;
-            v_generation := o.generation + 1;
-        ELSIF o.generation > 0 AND v_began < o.started - c_gap THEN
-            v_generation := o.generation;
-            SELECT * INTO o FROM public.isp_session s
-             WHERE s.session_key = v_key AND s.generation < v_generation AND s.started <= v_began + c_gap
-             ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
-            IF NOT FOUND THEN
-                SELECT * INTO o FROM public.isp_session s
-                 WHERE s.session_key = v_key ORDER BY s.generation LIMIT 1 FOR UPDATE;
+        v_happened := to_timestamp(v_event) AT TIME ZONE 'UTC';
+        IF coalesce(p_received, '') <> '' OR coalesce(p_delay, '0') NOT IN ('', '0') OR v_event IS NULL OR v_event = 0
+           OR v_happened NOT BETWEEN v_came - c_day AND v_came + c_day THEN  -- not straight from a router with a right clock
+            t := radius.event_time(p_event, p_delay, p_received);
+            v_came := t.came; v_happened := t.happened; v_wrong_clock := t.wrong_clock;
+            IF NOT t.has_clock THEN
+                -- Without the router's clock a repeated packet carries the time of its repetition.
+                v_slack := '30 seconds';
             END IF;
         END IF;
+        v_began := v_happened - v_seconds * interval '1 second';
 
-        v_access := CASE WHEN v_new THEN NULL ELSE o.access_id END;
-        IF v_access IS NULL THEN
-            v_access := radius.class_id(p_class);
-            IF v_access IS NOT NULL THEN
-                SELECT a.id INTO v_access FROM public.isp_access a WHERE a.id = v_access;
-            END IF;
-            IF v_access IS NULL THEN
-                SELECT a.id INTO v_access FROM public.isp_access a WHERE a.name = p_login;
-            END IF;
-        END IF;
-
-        IF v_new THEN
-            INSERT INTO public.isp_session AS s (
-                session_key, generation, access_id, router_id, user_name, session_id, nas_ip, nas_port, framed_ip, mac,
-                called, started, updated, last_event, stopped, presumed, cause, seconds, bytes_up, bytes_down, wrong_clock
-            ) VALUES (
-                v_key, v_generation, v_access,
-                (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas ORDER BY r.active DESC, r.id LIMIT 1),
-                v_login, v_session, v_nas, radius.label(p_port), v_ip, v_mac, radius.label(p_called), v_began, t.came,
-                t.happened, CASE WHEN v_kind = 'stop' THEN t.happened END, false,
-                CASE WHEN v_kind = 'stop' THEN radius.label(p_cause) END, v_seconds, v_up, v_down, t.wrong_clock
-            ) ON CONFLICT (session_key, generation) DO NOTHING;
+        IF v_kind <> 'start' THEN
+            -- The common case in one statement: the session goes on, or ends. What the packet added is kept in the row,
+            -- which is how an UPDATE can tell the difference to what stood there.
+            UPDATE public.isp_session s
+               SET updated = greatest(s.updated, v_came),
+                   last_event = greatest(s.last_event, v_happened),
+                   stopped = CASE WHEN v_kind = 'stop' AND (s.stopped IS NULL OR s.presumed) THEN v_happened
+                                  WHEN v_kind <> 'stop' AND s.presumed AND v_happened > s.stopped THEN NULL  -- it goes on
+                                  ELSE s.stopped END,
+                   cause = CASE WHEN v_kind = 'stop' AND (s.stopped IS NULL OR s.presumed) THEN radius.label(p_cause)
+                                WHEN v_kind <> 'stop' AND s.presumed AND v_happened > s.stopped THEN NULL
+                                ELSE s.cause END,
+                   presumed = s.presumed AND v_kind <> 'stop' AND v_happened <= s.stopped,
+                   framed_ip = coalesce(v_ip, s.framed_ip),
+                   mac = coalesce(s.mac, radius.mac(p_mac)),
+                   seconds = greatest(s.seconds, v_seconds),
+                   bytes_up = greatest(s.bytes_up, v_up),
+                   bytes_down = greatest(s.bytes_down, v_down),
+                   added_up = greatest(v_up - s.bytes_up, 0),
+                   added_down = greatest(v_down - s.bytes_down, 0),
+                   added_seconds = greatest(v_seconds - s.seconds, 0),
+                   wrong_clock = coalesce(v_wrong_clock, s.wrong_clock)
+             WHERE s.session_key = v_key AND s.access_id IS NOT NULL AND s.superseded IS NOT TRUE
+               AND NOT (v_began > s.last_event + v_slack
+                        AND (v_seconds < s.seconds OR v_up < s.bytes_up OR v_down < s.bytes_down))
+               AND (s.generation = 0 OR v_began >= s.started - c_gap)
+            RETURNING s.access_id, s.added_up, s.added_down, s.added_seconds INTO v_access, d_up, d_down, d_seconds;
             IF FOUND THEN
-                d_up := v_up; d_down := v_down; d_seconds := v_seconds;
-            ELSE  -- another thread was faster with this very session
+                IF d_up + d_down + d_seconds > 0 THEN
+                    PERFORM radius.book(v_access, v_happened, d_up, d_down, d_seconds);
+                END IF;
+                RETURN 1;
+            END IF;
+            SELECT * INTO o FROM public.isp_session s
+             WHERE s.session_key = v_key ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
+            v_new := NOT FOUND;
+        ELSE
+            v_new := true;  -- most probably; the insert below finds out
+        END IF;
+
+        v_mac := radius.mac(p_mac);
+        FOR v_try IN 1..2 LOOP
+            IF v_new THEN
+                v_access := radius.class_id(p_class);
+                INSERT INTO public.isp_session AS s (
+                    session_key, generation, access_id, router_id, user_name, session_id, nas_ip, nas_port, framed_ip, mac,
+                    called, started, updated, last_event, stopped, presumed, cause, seconds, bytes_up, bytes_down,
+                    added_up, added_down, added_seconds, superseded, wrong_clock
+                ) VALUES (
+                    v_key, v_generation,
+                    coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = v_access),
+                             (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
+                             (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login)),
+                    (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas),
+                    v_login, v_session, v_nas, radius.label(p_port), v_ip, v_mac, radius.label(p_called), v_began, v_came,
+                    v_happened, CASE WHEN v_kind = 'stop' THEN v_happened END, false,
+                    CASE WHEN v_kind = 'stop' THEN radius.label(p_cause) END, v_seconds, v_up, v_down,
+                    v_up, v_down, v_seconds, false, v_wrong_clock
+                ) ON CONFLICT (session_key, generation) DO NOTHING
+                RETURNING s.access_id INTO v_access;
+                IF FOUND THEN
+                    d_up := v_up; d_down := v_down; d_seconds := v_seconds;
+                    EXIT;
+                END IF;
+                -- It is known: a repeated Start, or another thread was faster with this very session.
                 v_new := false;
                 SELECT * INTO o FROM public.isp_session s
-                 WHERE s.session_key = v_key AND s.generation = v_generation FOR UPDATE;
+                 WHERE s.session_key = v_key ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
             END IF;
-        END IF;
+            IF v_try = 1 AND v_began > o.last_event + v_slack
+               AND (v_kind = 'start' OR v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down) THEN
+                -- The router began its ids again.
+                v_new := true;
+                v_generation := o.generation + 1;
+                UPDATE public.isp_session s SET superseded = true WHERE s.session_key = v_key AND s.superseded IS NOT TRUE;
+                CONTINUE;
+            ELSIF o.generation > 0 AND v_began < o.started - c_gap THEN
+                v_generation := o.generation;
+                SELECT * INTO o FROM public.isp_session s
+                 WHERE s.session_key = v_key AND s.generation < v_generation AND s.started <= v_began + c_gap
+                 ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
+                IF NOT FOUND THEN
+                    SELECT * INTO o FROM public.isp_session s
+                     WHERE s.session_key = v_key ORDER BY s.generation LIMIT 1 FOR UPDATE;
+                END IF;
+            END IF;
+            EXIT;
+        END LOOP;
 
         IF NOT v_new THEN
-            IF o.access_id IS NULL THEN  -- unknown until now: nothing of it has been booked
+            v_access := o.access_id;
+            IF v_access IS NULL THEN  -- unknown until now: nothing of it has been booked
+                SELECT coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = radius.class_id(p_class)),
+                                (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
+                                (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login))
+                  INTO v_access;
                 d_up := greatest(v_up, o.bytes_up);
                 d_down := greatest(v_down, o.bytes_down);
                 d_seconds := greatest(v_seconds, o.seconds);
@@ -425,52 +703,33 @@ BEGIN
             END IF;
             IF v_kind = 'stop' THEN
                 IF o.stopped IS NULL OR o.presumed THEN
-                    o.stopped := t.happened;
+                    o.stopped := v_happened;
                     o.cause := radius.label(p_cause);
                     o.presumed := false;
                 END IF;
-            ELSIF o.presumed AND t.happened > o.stopped THEN  -- we thought it was over, and it goes on
+            ELSIF o.presumed AND v_happened > o.stopped THEN  -- we thought it was over, and it goes on
                 o.stopped := NULL;
                 o.cause := NULL;
                 o.presumed := false;
             END IF;
             UPDATE public.isp_session s
                SET access_id = v_access,
-                   started = least(s.started, CASE WHEN v_kind = 'start' THEN t.happened ELSE s.started END),
-                   updated = greatest(s.updated, t.came),
-                   last_event = greatest(s.last_event, t.happened),
+                   started = least(s.started, CASE WHEN v_kind = 'start' THEN v_happened ELSE s.started END),
+                   updated = greatest(s.updated, v_came),
+                   last_event = greatest(s.last_event, v_happened),
                    stopped = o.stopped, cause = o.cause, presumed = o.presumed,
                    framed_ip = coalesce(v_ip, s.framed_ip),
                    mac = coalesce(s.mac, v_mac),
                    seconds = greatest(s.seconds, v_seconds),
                    bytes_up = greatest(s.bytes_up, v_up),
                    bytes_down = greatest(s.bytes_down, v_down),
-                   wrong_clock = coalesce(t.wrong_clock, s.wrong_clock)
+                   added_up = d_up, added_down = d_down, added_seconds = d_seconds,
+                   wrong_clock = coalesce(v_wrong_clock, s.wrong_clock)
              WHERE s.id = o.id;
         END IF;
 
         IF v_access IS NOT NULL AND d_up + d_down + d_seconds > 0 THEN
-            INSERT INTO public.isp_usage AS u (access_id, hour, bytes_up, bytes_down, seconds)
-            VALUES (v_access, date_trunc('hour', t.happened), d_up, d_down, d_seconds)
-            ON CONFLICT (access_id, hour) DO UPDATE
-               SET bytes_up = u.bytes_up + excluded.bytes_up,
-                   bytes_down = u.bytes_down + excluded.bytes_down,
-                   seconds = u.seconds + excluded.seconds;
-            IF d_up + d_down > 0 THEN
-                SELECT a.quota_bytes, a.quota_from, a.quota_day INTO q FROM public.isp_access a WHERE a.id = v_access;
-                IF q.quota_bytes > 0 THEN
-                    v_since := radius.quota_start(q.quota_from, q.quota_day, t.happened);
-                    IF t.happened >= v_since THEN
-                        INSERT INTO public.isp_quota_counter AS c (access_id, since, bytes)
-                        VALUES (v_access, v_since, d_up + d_down)
-                        ON CONFLICT (access_id) DO UPDATE
-                           SET since = greatest(c.since, excluded.since),
-                               bytes = CASE WHEN c.since = excluded.since THEN c.bytes + excluded.bytes
-                                            WHEN c.since < excluded.since THEN excluded.bytes
-                                            ELSE c.bytes END;
-                    END IF;
-                END IF;
-            END IF;
+            PERFORM radius.book(v_access, v_happened, d_up, d_down, d_seconds);
         END IF;
         RETURN 1;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN

@@ -5,3 +5,4 @@ from . import test_radius_acct
 from . import test_radius_role
 from . import test_access
 from . import test_router
+from . import test_usage

@@ -4,10 +4,15 @@ from datetime import datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from odoo import fields
-from odoo.tests import tagged
-from odoo.tools import SQL
+from psycopg2 import IntegrityError
 
+from odoo import fields
+from odoo.exceptions import ValidationError
+from odoo.tests import tagged
+from odoo.tools import SQL, mute_logger
+
+from ..engine.schedule import rate_at
+from ..models.isp_plan_rate import DAYS
 from .common import NetworkCommon
 
 OTHER = "AA:BB:CC:DD:EE:99"
@@ -68,13 +73,222 @@ class TestRadiusAuth(NetworkCommon):
         self.access._apply({"valid_until": now - timedelta(seconds=1)})
         answer = self._authr()
         self.assertEqual(answer["Reply-Message"], "Expired")
-        self.assertEqual(answer["Mikrotik-Address-List"], "isp-suspended")
+        self.assertEqual(answer["Mikrotik-Address-List"], "isp-expired")
         self.assertLessEqual(int(answer["Session-Timeout"]), 900)
         self.assertEqual(self._authz(), {"Cleartext-Password": "pw"})
 
-    def test_fixed_address(self):
-        self.access._apply({"static_ip": "10.9.8.7"})
-        self.assertEqual(self._authr()["Framed-IP-Address"], "10.9.8.7")
+    def test_addresses(self):
+        """A fixed address or a pool, of the line before that of the plan; the same for IPv6."""
+        self.plan.write({"ip_pool": "home", "ipv6_pool": "home6"})
+        answer = self._authr()
+        self.assertEqual(answer["Framed-Pool"], "home")
+        self.assertEqual((answer["Mikrotik-Delegated-IPv6-Pool"], answer["Delegated-IPv6-Prefix-Pool"]), ("home6", "home6"))
+        self.subscription.ip_pool = "business"
+        self.assertEqual(self._authr()["Framed-Pool"], "business")
+        fixed = {"static_ip": "10.9.8.7", "ipv6_prefix": "2001:db8:1::/48", "ipv6_link": "2001:db8:2::/64"}
+        self.subscription.write(fixed)
+        answer = self._authr()
+        self.assertEqual(answer["Framed-IP-Address"], "10.9.8.7")
+        self.assertEqual(answer["Delegated-IPv6-Prefix"], "2001:db8:1::/48")
+        self.assertEqual(answer["Framed-IPv6-Prefix"], "2001:db8:2::/64")
+        self.assertFalse({"Framed-Pool", "Mikrotik-Delegated-IPv6-Pool", "Delegated-IPv6-Prefix-Pool"} & answer.keys())
+        self.subscription._set_state("suspended", "overdue")
+        self.assertEqual(self._authr()["Framed-IP-Address"], "10.9.8.7", "walled lines keep their address")
+
+    def test_addresses_that_make_no_sense(self):
+        for name, value in (
+            ("static_ip", "10.9.8"),
+            ("static_ip", "2001:db8::1"),
+            ("ipv6_prefix", "2001:db8:1::1/48"),
+            ("ipv6_prefix", "10.0.0.0/8"),
+            ("ipv6_link", "x"),
+            ("ip_pool", 'a"b'),
+            ("ip_pool", "a b"),
+        ):
+            with self.assertRaises(ValidationError, msg=value), self.env.cr.savepoint():
+                self.subscription[name] = value
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self.plan.ip_pool = "%{x}"
+
+    def test_fair_use_speed_replaces_the_plans(self):
+        self.access._apply({"fup_rate": "256k/512k"})
+        self.assertEqual(self._authr()["Mikrotik-Rate-Limit"], "256k/512k")
+        self.access._apply({"state": "walled"})
+        self.assertEqual(self._authr()["Mikrotik-Rate-Limit"], "128k/256k", "the wall is slower still")
+        for rate in ("fast", "1M/2M; x", "1M/2M\n"):
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                self.access._apply({"fup_rate": rate})
+
+    # --- log-in by MAC address ---
+
+    def test_mac_log_in(self):
+        device = "AA:BB:CC:DD:EE:01"
+        spellings = (device, "aa-bb-cc-dd-ee-01", "AABBCCDDEE01", "aabb.ccdd.ee01", "aabbcc-ddee01")
+        for spelling in spellings:
+            self.assertEqual(self._authz(spelling, device), {}, "the line does not allow it")
+        self.subscription.mac_login = True
+        for spelling in spellings:
+            for calling in (*spellings, "1:AA:BB:CC:DD:EE:01"):
+                self.assertEqual(self._authz(spelling, calling), {"Auth-Type": "Accept"}, (spelling, calling))
+                self.assertEqual(self._authr(spelling, calling)["Class"], f"isp:{self.access.id}")
+
+    def test_a_guesser_of_mac_addresses_does_not_get_in(self):
+        self.subscription.mac_login = True
+        device = "AA:BB:CC:DD:EE:01"
+        for calling in (OTHER, None, "", "x", "10.0.0.1", "AA:BB:CC:DD:EE"):
+            self.assertEqual(self._authz(device, calling), {}, calling)
+        self.assertEqual(self._authz("achol", device), {"Cleartext-Password": "pw"}, "its user name needs the password")
+        self.assertEqual(self._authz("achol", OTHER), {"Cleartext-Password": "pw"})
+        self.subscription._set_state("terminated", "termination")
+        self.assertEqual(self._authz(device, device), {"Auth-Type": "Reject"})
+
+    def test_a_user_name_that_is_a_mac_address(self):
+        """It is a user name like others: with a password, unless the access says otherwise."""
+        name = "AA:BB:CC:DD:EE:77"
+        access = self.env["isp.access"].create({"name": name, "password": "x", "mac": name, "plan_id": self.plan.id, "state": "allowed"})
+        self.assertEqual(self._authz(name, name), {"Cleartext-Password": "x"})
+        access._apply({"mac_login": True})
+        self.assertEqual(self._authz(name, name), {"Auth-Type": "Accept"})
+        self.assertEqual(self._authz(name, OTHER), {"Cleartext-Password": "x"})
+
+    def test_one_access_a_mac_address(self):
+        self.subscription.mac_login = True
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self._create_subscription("active", username="nomac", mac_login=True)
+        with mute_logger("odoo.sql_db"), self.assertRaises(IntegrityError), self.env.cr.savepoint():
+            vals = {"name": "second", "mac": "AA:BB:CC:DD:EE:01", "mac_login": True, "plan_id": self.plan.id}
+            self.env["isp.access"].create(vals)
+            self.env.flush_all()
+
+    def test_usage_of_a_mac_log_in_is_booked(self):
+        self.subscription.mac_login = True
+        self._acct("stop", login="aabb.ccdd.ee01", seconds=5, down=7)
+        self.assertEqual(self._used(), (0, 7, 5))
+
+    # --- speed by the hour ---
+
+    def _lines(self, plan, *lines):
+        names = ("weekdays", "hour_from", "hour_to", "down_kbps", "up_kbps")
+        plan.rate_ids = [(5,), *[(0, 0, {**dict(zip(names, line, strict=True)), "sequence": n}) for n, line in enumerate(lines)]]
+
+    def _plan_rate(self, at):
+        """:return: (rate or "", seconds until the next) of the test's plan at this moment (UTC)"""
+        self.env.flush_all()
+        query = "SELECT rate, change_in FROM radius.plan_rate(%s, %s, %s)"
+        ((rate, change),) = self.env.execute_query(SQL(query, self.plan.id, self.plan.rate_limit, at))
+        return rate or "", change
+
+    def test_night_speed(self):
+        self._lines(self.plan, ("all", 22, 6, 8192, 4096))
+        # 2026-11-23 is a Monday; Juba is two hours ahead.
+        cases = (
+            ("2026-11-23 19:59:30", "1024k/2048k", 30),
+            ("2026-11-23 20:00:00", "4096k/8192k", 8 * 3600),
+            ("2026-11-24 03:59:59", "4096k/8192k", 1),
+            ("2026-11-24 04:00:00", "1024k/2048k", 16 * 3600),
+            ("2026-11-29 23:30:00", "4096k/8192k", 4 * 3600 + 1800),
+        )
+        for at, rate, change in cases:
+            self.assertEqual(self._plan_rate(at), (rate, change), at)
+
+    def test_answer_ends_when_the_speed_changes(self):
+        now = fields.Datetime.now() + timedelta(hours=2)  # Juba
+        start = (now.hour + now.minute / 60 + 1) % 24
+        self._lines(self.plan, ("all", start, (start + 3) % 24, 0, 0))
+        answer = self._authr()
+        self.assertEqual(answer["Mikrotik-Rate-Limit"], "1024k/2048k")
+        self.assertTrue(3540 <= int(answer["Session-Timeout"]) <= 3665, answer)
+        self._lines(self.plan, ("all", (start + 23) % 24, (start + 1) % 24, 0, 0))
+        answer = self._authr()
+        self.assertNotIn("Mikrotik-Rate-Limit", answer, "unlimited in these hours")
+        self.assertTrue(7000 <= int(answer["Session-Timeout"]) <= 7265, answer)
+        self.access._apply({"fup_rate": "64k/64k"})
+        answer = self._authr()
+        self.assertEqual((answer["Mikrotik-Rate-Limit"], answer.get("Session-Timeout")), ("64k/64k", None))
+
+    def test_one_speed_all_the_time_ends_nothing(self):
+        self._lines(self.plan, ("all", 0, 24, 8192, 4096))
+        answer = self._authr()
+        self.assertEqual((answer["Mikrotik-Rate-Limit"], answer.get("Session-Timeout")), ("4096k/8192k", None))
+
+    @PROPERTY
+    @given(
+        st.lists(st.tuples(st.sampled_from([day for day, _name in DAYS]), st.integers(0, 1439), st.integers(0, 1440), st.integers(0, 3)), max_size=4),
+        st.integers(0, 7 * 86400 - 1),
+    )
+    def test_the_database_and_python_agree_on_the_hours(self, lines, second):
+        lines = [line for line in lines if line[1] != line[2]]
+        self._lines(self.plan, *[(day, a / 60, b / 60, speed * 1000, speed * 1000) for day, a, b, speed in lines])
+        at = datetime(2026, 11, 22, 22) + timedelta(seconds=second)  # from Monday, midnight in Juba
+        rate, change = rate_at(second // 60, self.plan.rate_ids.sorted("sequence")._windows(), self.plan.rate_limit)
+        self.assertEqual(self._plan_rate(at), (rate, None if change is None else change * 60 - second % 60))
+
+    # --- time that is bought ---
+
+    def test_time_left(self):
+        self.access._apply({"time_limit": 3600, "quota_from": datetime(2026, 1, 1)})
+        self.assertEqual(self._authr()["Session-Timeout"], "3600")
+        self._acct("stop", seconds=600)
+        self.assertEqual(self._authr()["Session-Timeout"], "3000")
+        self.access._apply({"valid_until": fields.Datetime.now() + timedelta(minutes=10)})
+        self.assertLessEqual(int(self._authr()["Session-Timeout"]), 600, "what ends first")
+        self._acct("stop", session="s2", seconds=3100)
+        answer = self._authr()
+        self.assertEqual((answer["Reply-Message"], answer["Mikrotik-Address-List"]), ("Time used up", "isp-quota"))
+        self.access._renew_quota()
+        self.assertEqual(self._authr().get("Reply-Message"), None)
+
+    def test_end_in_the_far_future(self):
+        self.access._apply({"valid_until": datetime(9999, 1, 1)})
+        self.assertEqual(self._authr()["Session-Timeout"], "86400")
+
+    # --- refused log-ins ---
+
+    def _refuse(self, login, mac="AA:BB:CC:DD:EE:01", nas="127.0.0.1", called=""):
+        self.env.flush_all()
+        self.assertEqual(self.env.execute_query(SQL("SELECT radius.postauth(%s, %s, %s, %s)", login, nas, mac, called)), [(1,)])
+        self.env.invalidate_all()
+
+    def test_refused_log_ins_say_why(self):
+        self._acct("start", mac=OTHER)
+        self._refuse("acholl")
+        self._refuse("achol")
+        self._refuse("achol")
+        self._refuse("achol", mac="AA:BB:CC:DD:EE:55")
+        closed = self._create_subscription("active", username="closed")
+        closed._set_state("terminated", "termination")
+        self._refuse("closed")
+        rows = self.env["isp.login.attempt"].search([], order="id")
+        want = [
+            ("acholl", "unknown", 1, self.env["isp.access"]),
+            ("achol", "devices", 2, self.access),
+            ("achol", "devices", 1, self.access),
+            ("closed", "closed", 1, closed.access_ids),
+        ]
+        self.assertEqual([(r.user_name, r.reason, r.times, r.access_id) for r in rows], want)
+        self.env.cr.execute("UPDATE isp_session SET stopped = updated")
+        self._refuse("achol")
+        self.access._apply({"password": False})
+        self._refuse("achol", mac="")
+        rows = self.env["isp.login.attempt"].search([], order="id")[4:]
+        self.assertEqual(rows.mapped("reason"), ["password", "unset"])
+        self.assertTrue(all(rows.mapped("advice")))
+        self.assertIn("acholl", self.subscription.attempt_ids.mapped("user_name"), "the own device under another name")
+
+    def test_a_flood_of_names_is_counted_in_one_row(self):
+        for number in range(300):
+            self._refuse(f"guess{number}", mac="")
+        rows = self.env["isp.login.attempt"].search([])
+        self.assertEqual(len(rows), 121)
+        self.assertEqual(rows.filtered(lambda r: r.reason == "flood").times, 180)
+        self.assertEqual(sum(rows.mapped("times")), 300)
+
+    def test_old_refusals_are_forgotten(self):
+        self._refuse("achol")
+        self.env.cr.execute("UPDATE isp_login_attempt SET first = first - interval '31 days'")
+        self._refuse("other")
+        self.env["isp.login.attempt"]._gc_old()
+        self.assertEqual(self.env["isp.login.attempt"].search([]).mapped("user_name"), ["other"])
 
     def test_quota_left_in_two_attributes(self):
         self.access._apply({"quota_bytes": 10_000_000_000, "quota_from": datetime(2026, 1, 1)})
@@ -88,7 +302,7 @@ class TestRadiusAuth(NetworkCommon):
         self._acct("stop", session="s3", down=4_000_000_000, seconds=10)
         answer = self._authr()
         self.assertEqual(answer["Reply-Message"], "Data used up")
-        self.assertEqual(answer["Mikrotik-Address-List"], "isp-suspended")
+        self.assertEqual(answer["Mikrotik-Address-List"], "isp-quota")
         self.assertNotIn("Mikrotik-Total-Limit", answer)
         self.access._renew_quota()
         self.assertEqual(self._authr()["Mikrotik-Total-Limit-Gigawords"], "2")
@@ -161,3 +375,4 @@ class TestRadiusAuth(NetworkCommon):
         for text in (login, login * 40):
             self._ask("authz", text, mac, nas=text)
             self._ask("authr", text, mac, nas=text)
+            self._refuse(text, mac=mac, nas=text, called=text)

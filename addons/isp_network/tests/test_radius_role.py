@@ -8,7 +8,7 @@ from .common import NetworkCommon
 
 @tagged("post_install", "-at_install")
 class TestRadiusRole(NetworkCommon):
-    """The role of the RADIUS server may execute six functions and nothing else of ours."""
+    """The role of the RADIUS server may execute seven functions and nothing else of ours."""
 
     def setUp(self):
         super().setUp()

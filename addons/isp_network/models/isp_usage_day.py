@@ -1,0 +1,23 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import fields, models
+
+from ..fields import BigInteger, LooseMany2one
+
+
+class IspUsageDay(models.Model):
+    """A day of one access, midnight to midnight in Juba: the sum of its hours, behind by an hour at most."""
+
+    _name = "isp.usage.day"
+    _description = "Usage by day"
+    _order = "day desc, id desc"
+    _rec_name = "day"
+    _log_access = False
+
+    access_id = LooseMany2one("isp.access", required=True, readonly=True)
+    subscription_id = fields.Many2one(related="access_id.subscription_id")
+    day = fields.Date(required=True, readonly=True)
+    bytes_up = BigInteger(string="Upload", readonly=True)
+    bytes_down = BigInteger(string="Download", readonly=True)
+    seconds = BigInteger(string="Online (s)", readonly=True)
+
+    _access_day_unique = models.UniqueIndex("(access_id, day)")
