@@ -41,7 +41,7 @@ class IspPlanRate(models.Model):
     up_kbps = fields.Integer(string="Upload (kbit/s)", help="0: not limited.")
     burst_down_kbps = fields.Integer(string="Burst download (kbit/s)", help="0: no burst.")
     rate_limit = fields.Char(compute="_compute_rate_limit", store=True)
-    days = fields.Integer(compute="_compute_days", store=True, help="Bits of the days, Monday is 1.")
+    days = fields.Integer(string="Days as bits", compute="_compute_days", store=True, help="Bits of the days, Monday is 1.")
     minute_from = fields.Integer(compute="_compute_minutes", store=True)
     minute_to = fields.Integer(compute="_compute_minutes", store=True)
 

@@ -3,7 +3,6 @@ from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from psycopg2 import IntegrityError
 
 from odoo import fields
