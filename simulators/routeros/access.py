@@ -233,7 +233,8 @@ class Desk:
             router.after(menu, self._touched)
         router.after("radius/incoming", lambda _item: self.listen())
         self._stale = True
-        self._queues, self._lists, self._nets = [], {}, []
+        self._own, self._shared, self._places = {}, [], 0
+        self._lists, self._nets, self._entries, self._by_address = {}, [], {}, {}
         self.requests = {"requests": 0, "bad-requests": 0, "acks": 0, "naks": 0}
 
     def now(self):
@@ -273,7 +274,7 @@ class Desk:
             else:
                 session = Session(self, "pppoe", user, mac, "", server, limits, credentials, True)
             self._only_one(profile, user)
-            session.limits = limits
+            session.limits, session.local_user = limits, secret
             address = _first(reply, "Framed-IP-Address")
             address = None if address == "255.255.255.254" else address
             pool = _first(reply, "Framed-Pool") or own.get("remote-address") or profile.get("remote-address")
@@ -501,7 +502,8 @@ class Desk:
         return limits
 
     def _login_by_command(self, router, call):
-        host = next((item for item in router.table("ip/hotspot/host") if item["address"] == call.args.get("ip")), None)
+        with router.lock:
+            host = next((item for item in router.table("ip/hotspot/host") if item["address"] == call.args.get("ip")), None)
         if host is None:
             raise Trap("failure: unknown host IP " + call.args.get("ip", ""), ARGUMENT)
         try:
@@ -536,6 +538,7 @@ class Desk:
         self._enforce(session)
         session.started = session.last = session.last_used = session.last_interim = self.now()
         self.sessions[session.id] = session
+        self._by_address.setdefault(session.address, []).append(session)
         session.reckon()
         router.log("pppoe,ppp,info,account" if session.kind == "pppoe" else "hotspot,account,info,debug", f"{session.user} logged in, {session.address} from {session.mac}" if session.kind == "pppoe" else f"{session.user} ({session.address}): logged in")
         session.account(START)
@@ -586,6 +589,8 @@ class Desk:
         if self.sessions.pop(session.id, None) is None:
             return
         session.settle()
+        if session in self._by_address.get(session.address, ()):
+            self._by_address[session.address].remove(session)
         session.ended = cause
         for menu, item in reversed(session.items):
             if self.router.table(menu).items.get(item.id) is item:
@@ -596,6 +601,8 @@ class Desk:
             up, down = session.bytes
             used["uptime"] = used.get("uptime", 0) + self.now() - session.started
             used["bytes"] = [used.get("bytes", (0, 0))[0] + up, used.get("bytes", (0, 0))[1] + down]
+        if session.kind == "pppoe" and session.local_user is not None:
+            session.local_user.more.update({"last-logged-out": f"{self.router.today():%Y-%m-%d %H:%M:%S}", "last-caller-id": session.mac, "last-disconnect-reason": cause.lower()})
         self.router.log(f"{session.kind},info,account", f"{session.user} logged out: {cause}")
         if tell:
             session.account(STOP, cause)
@@ -675,32 +682,70 @@ class Desk:
         checks = ((session.uploaded, limits.upload), (session.downloaded, limits.download), (session.uploaded + session.downloaded, limits.total))
         return any(limit is not None and used >= limit for used, limit in checks)
 
-    def _touched(self, _item=None):
-        """A queue, a list or a rule has changed: what went through until now is counted by the old ones."""
-        if not self._stale:
+    def _touched(self, item=None):
+        """A queue, a list or a rule has changed: what went through until now is counted by the old ones.
+
+        A session's own queue and an entry of one address concern one customer; anything else all of them.
+        """
+        if self._stale:
+            return
+        address = self._concerns(item)
+        if address is None:
             self._stale = True
             for session in self.sessions.values():
                 session.settle()
+        else:
+            for session in self._by_address.get(address, ()):
+                session.settle()
+                session.reckon()
+
+    def _concerns(self, item):
+        """:return: the one address that a change of this item is about, None"""
+        if item is None:
+            return None
+        if "list" in item and "/" not in item["address"] and "-" not in item["address"]:
+            old = self._entries.pop(item.id, None)
+            if old is not None:
+                self._lists.get(old[0], set()).discard(old[1])
+            if self.router.table("ip/firewall/address-list").items.get(item.id) is item and item["disabled"] == "false":
+                self._entries[item.id] = (item["address"], item["list"])
+                self._lists.setdefault(item["address"], set()).add(item["list"])
+            return item["address"] if old is None or old[0] == item["address"] else None
+        session = item.more.get("session")
+        if "max-limit" in item and session is not None:
+            if self.router.table("queue/simple").items.get(item.id) is item:
+                self._own[session.address] = (len(self._own) + self._places, item)
+            else:
+                self._own.pop(session.address, None)
+            return session.address
+        return None
 
     def fresh(self):
         """Reckon again after a change."""
         if not self._stale:
             return
         self._stale = False
-        self._queues = []
-        for item in self.router.table("queue/simple"):
+        self._own, self._shared, self._places = {}, [], len(self.router.table("queue/simple"))
+        for place, item in enumerate(self.router.table("queue/simple")):
             session = item.more.get("session")
-            nets = [ipaddress.ip_network(target) for target in item["target"].split(",") if "/" in target and session is None]
-            if item.get("disabled") != "true":
-                self._queues.append((item, session, nets))
-        self._lists, self._nets = {}, []
+            if item.get("disabled") == "true":
+                continue
+            if session is not None:
+                self._own[session.address] = (place, item)
+            else:
+                self._shared += [(place, item, ipaddress.ip_network(target)) for target in item["target"].split(",") if "/" in target]
+        self._lists, self._nets, self._entries = {}, [], {}
         for item in self.router.table("ip/firewall/address-list"):
-            if item["disabled"] == "false":
-                if "/" in item["address"] or "-" in item["address"]:
-                    self._nets.append((item["address"], item["list"]))
-                else:
-                    self._lists.setdefault(item["address"], set()).add(item["list"])
+            if item["disabled"] == "true":
+                continue
+            if "/" in item["address"] or "-" in item["address"]:
+                self._nets.append((item["address"], item["list"]))
+            else:
+                self._entries[item.id] = (item["address"], item["list"])
+                self._lists.setdefault(item["address"], set()).add(item["list"])
+        self._by_address = {}
         for session in self.sessions.values():
+            self._by_address.setdefault(session.address, []).append(session)
             session.reckon()
 
     def refresh(self):
@@ -714,11 +759,15 @@ class Desk:
     def queue_of(self, address):
         """:return: the first queue that is for this address"""
         self.fresh()
-        found = ipaddress.ip_address(address)
-        for item, session, nets in self._queues:
-            if (session is not None and session.address == address) or any(found in net for net in nets):
-                return item
-        return None
+        place, own = self._own.get(address, (None, None))
+        if self._shared:
+            found = ipaddress.ip_address(address)
+            for other, item, net in self._shared:
+                if own is not None and other > place:
+                    break
+                if found in net:
+                    return item
+        return own
 
     def lists_of(self, address):
         """:return: names of the address lists that hold it"""

@@ -141,6 +141,10 @@ def _users_on(router, call):
     return [{".id": key, "when": f"{router.today(user.since):%Y-%m-%d %H:%M:%S}", "name": user.name, "address": user.address, "via": user.via, "group": user.group} for key, user in router.users_on.items()]
 
 
+def _secret(router, item):
+    return {"last-logged-out": item.more.get("last-logged-out", "1970-01-01 00:00:00"), "last-caller-id": item.more.get("last-caller-id", ""), "last-disconnect-reason": item.more.get("last-disconnect-reason", "")}
+
+
 def _default_owner(_router, item, _values, user):
     if isinstance(item, Item) and "owner" not in item:
         item["owner"] = user.name
@@ -156,7 +160,9 @@ def _prepare_schedule(router, item, values, user):
 
 def _run_script(router, call):
     router.need(call.user, "test")
-    for item in router.items_of(call):
+    with router.lock:
+        items = router.items_of(call)
+    for item in items:
         item["run-count"] = str(int(item["run-count"]) + 1)
         script.run(router, item["source"], call.user)
     return Reply()
@@ -233,7 +239,9 @@ def _prepare_wireguard(router, item, values, _user):
 
 
 def _peer(router, item):
-    return {"dynamic": "false", "rx": "0", "tx": "0", "current-endpoint-address": item["endpoint-address"], "current-endpoint-port": item["endpoint-port"]}
+    """The tunnel is pretended: a peer that is called has answered when the world can be reached."""
+    talking = item["endpoint-address"] and item["disabled"] == "false" and router.world_up
+    return {"dynamic": "false", **({"last-handshake": "25s"} if talking else {}), "rx": "0", "tx": "0", "current-endpoint-address": item["endpoint-address"], "current-endpoint-port": item["endpoint-port"]}
 
 
 # --- /ip ---
@@ -313,6 +321,16 @@ def _prepare_rule(menu):
 
 def _services(router, item):
     return {"invalid": "false", "dynamic": "false"} if router.number >= (7, 16) else {"invalid": "false"}
+
+
+def _service_rows(router, call):
+    """Later versions show each connection as a row of its own: a name is then not unique."""
+    rows = [router.row("ip/service", item, call.user) for item in router.table("ip/service")]
+    if router.number >= (7, 20):
+        ports = {row["name"]: row["port"] for row in rows}
+        for number, user in enumerate(router.users_on.values()):
+            rows.append({".id": f"*F{number:05X}", "name": "api", "port": ports["api"], "proto": "tcp", "local": f"{router.address}:{ports['api']}", "remote": user.address, "connection": "true", "dynamic": "true", "invalid": "false", "disabled": "false"})
+    return rows
 
 
 # --- queues ---
@@ -584,18 +602,22 @@ def _scheduled(router, item):
 
 def run_schedules(router):
     """Called as time goes on: every job that is due, once."""
-    for item in list(router.table("system/scheduler")):
-        wait = seconds(item["interval"])
-        if item["disabled"] == "true" or not wait or router.singleton("system/device-mode")["scheduler"] != "true":
-            continue
-        if item.more["next"] <= router.clock.now():
-            item.more["next"] = router.clock.now() + wait
-            item["run-count"] = str(int(item["run-count"]) + 1)
-            source = router.find_name("system/script", item["on-event"])
-            try:
-                script.run(router, source["source"] if source is not None else item["on-event"], ROOT)
-            except Trap as trap:
-                router.log("script,error", f"executing script {item['name']} from scheduler failed, {trap.message}")
+    due = []
+    with router.lock:
+        for item in router.table("system/scheduler"):
+            wait = seconds(item["interval"])
+            if item["disabled"] == "true" or not wait or router.singleton("system/device-mode")["scheduler"] != "true":
+                continue
+            if item.more["next"] <= router.clock.now():
+                item.more["next"] = router.clock.now() + wait
+                item["run-count"] = str(int(item["run-count"]) + 1)
+                source = router.find_name("system/script", item["on-event"])
+                due.append((item, source["source"] if source is not None else item["on-event"]))
+    for item, source in due:
+        try:
+            script.run(router, source, ROOT)
+        except Trap as trap:
+            router.log("script,error", f"executing script {item['name']} from scheduler failed, {trap.message}")
 
 
 def next_schedule(router):
@@ -619,6 +641,7 @@ _COMPUTED = {
     "ip/firewall/mangle": _counters,
     "ip/service": _services,
     "queue/simple": _queue,
+    "ppp/secret": _secret,
     "file": _file,
     "certificate": _certificate,
 }
@@ -634,6 +657,7 @@ _SPECIAL = {
     ("system/script", "prepare"): _default_owner,
     ("system/script", "run"): _run_script,
     ("user/active", "rows"): _users_on,
+    ("ip/service", "rows"): _service_rows,
     ("interface", "prepare"): _prepare_interface,
     ("interface", "monitor-traffic"): _monitor_traffic,
     ("interface/wireguard", "prepare"): _prepare_wireguard,

@@ -81,6 +81,8 @@ def _router(router, method, words, body, query):
         case "POST", ["power"]:
             actions = {"reboot": router.reboot, "cut": lambda: router.power_cut(body.get("seconds")), "off": router.stop, "on": router.start, "button": router.press_button}
             return {"done": actions[body["do"]]() is not False}
+        case "POST", ["console"]:
+            return {"output": router.console(body["text"])}
         case "POST", ["world"]:
             router.world_up = bool(body["up"])
             return {}

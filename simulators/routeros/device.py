@@ -17,6 +17,8 @@ from .tables import Item, Table
 from .values import ARGUMENT, INTERRUPTED, MISSING, Trap, boolean, invalid, seconds, text
 
 _PLAIN = Menu(flags=())
+#: Commands that wait for the world outside: the router answers others meanwhile.
+_WAITING = {("tool", "fetch"), ("", "import"), ("system/script", "run"), ("ip/hotspot/active", "login")}
 _WRITERS = {"add", "set", "remove", "enable", "disable", "comment", "unset", "move", "reset", "edit"}
 _READERS = {"print", "get", "find", "export", "listen", "getall", "monitor", "monitor-traffic"}
 #: What a factory leaves when it ends: nothing is known of time.
@@ -192,7 +194,7 @@ class Router:
     def _with_defaults(self, menu, values):
         entry = MENUS.get(menu, _PLAIN)
         made = {name: spec.default for name, spec in entry.fields.items() if spec.default is not None and self.number >= spec.since}
-        if "disabled" in self.vocabulary.settable(menu) or menu in ("interface", "ip/service"):
+        if "disabled" not in made and ("disabled" in self.vocabulary.settable(menu) or menu in ("interface", "ip/service")):
             made["disabled"] = "false"
         return {**made, **values}
 
@@ -327,7 +329,19 @@ class Router:
             function = self._special.get((call.menu, call.command)) or getattr(self, f"_do_{call.command.replace('-', '_')}", None)
             if function is None:
                 raise Trap(f"the simulator cannot do /{call.menu} {call.command}", None)
-            return function(call) if function.__name__.startswith("_do_") else function(self, call)
+            if (call.menu, call.command) not in _WAITING:
+                return function(call) if function.__name__.startswith("_do_") else function(self, call)
+        return function(self, call)
+
+    def console(self, text, user=ROOT):
+        """As typed or pasted into a terminal.
+
+        :return: what ``:put`` wrote
+        :raise Trap: with the line
+        """
+        from . import script
+
+        return script.run(self, text, user)
 
     def _check(self, call):
         commands = self.vocabulary.commands.get(call.menu, {})

@@ -69,7 +69,7 @@ def _commands(router, name, sensitive, verbose):
 
 def _words(router, menu, values, sensitive, verbose, is_set):
     fields = MENUS.get(menu, Menu()).fields
-    first = {**{name: spec.default for name, spec in fields.items()}, "disabled": "false", **(MENUS.get(menu, Menu()).defaults)}
+    first = {"disabled": "false", **{name: spec.default for name, spec in fields.items()}, **(MENUS.get(menu, Menu()).defaults)}
     if is_set and menu in ("ip/service", "interface", "ppp/profile", "ip/hotspot/profile", "ip/hotspot/user/profile", "queue/type"):
         first.update(next((row for _id, row in FIRST_DAY[menu] if row["name"] == values.get("name")), {}))
         if menu == "ip/service":

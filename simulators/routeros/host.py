@@ -150,7 +150,7 @@ class Host(Router):
             self.desk.happen()
             for item in [item for item in self.table("ip/firewall/address-list") if item.more.get("until", now + 1) <= now]:
                 self.drop("ip/firewall/address-list", item)
-            commands.run_schedules(self)
+        commands.run_schedules(self)
 
     def rows(self, call):
         if call.menu in ("interface", "queue/simple", "ip/hotspot/active"):

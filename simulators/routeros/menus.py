@@ -45,6 +45,8 @@ _POOL_OR_ADDRESS.refers = "ip/pool"
 _PORT = v.number(0, 65535)
 POLICIES = ("local", "telnet", "ssh", "ftp", "reboot", "read", "write", "policy", "test", "winbox", "password", "web", "sniff", "sensitive", "api", "romon", "rest-api")
 _PPP = v.enum("any", "async", "l2tp", "ovpn", "pppoe", "pptp", "sstp")
+#: These are added switched off, as exports of real routers show (``add disabled=no ...``).
+_OFF = Field(v.boolean, "true")
 _RULE = {"chain": need(), "action": Field(v.text, "accept"), "log": _no, "log-prefix": Field(v.text, "")}
 
 MENUS = {
@@ -175,6 +177,7 @@ MENUS = {
     "interface/bridge/port": Menu({"bridge": need(v.ref("interface/bridge")), "interface": need(v.ref("interface"))}, [(("interface",), "failure: device already added as bridge port")]),
     "interface/pppoe-server/server": Menu(
         {
+            "disabled": _OFF,
             "service-name": Field(v.text, "service1"),
             "interface": need(v.ref("interface")),
             "max-mtu": Field(v.text, "auto"),
@@ -213,6 +216,7 @@ MENUS = {
     ),
     "ip/hotspot": Menu(
         {
+            "disabled": _OFF,
             "name": Field(),
             "interface": need(v.ref("interface")),
             "address-pool": Field(v.ref("ip/pool", "none"), "none"),
@@ -377,6 +381,7 @@ FIRST_DAY = {
     "ppp/profile": [("*0", {"name": "default", "change-tcp-mss": "yes"}), ("*FFFFFFFE", {"name": "default-encryption", "change-tcp-mss": "yes", "use-encryption": "yes"})],
     "ip/hotspot/profile": [("*0", {"name": "default"})],
     "ip/hotspot/user/profile": [("*0", {"name": "default"})],
+    "ip/hotspot/user": [("*0", {"name": "default-trial", "comment": "counters and limits for trial users"})],
     "queue/type": [
         ("*0", {"name": "default", "kind": "pfifo"}),
         ("*1", {"name": "ethernet-default", "kind": "pfifo"}),

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import time
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -22,59 +23,77 @@ class Refused(Exception):
 
 def handler(router):
     """:return: a request handler class of that router"""
+    return type("Handler", (_Handler,), {"router": router})
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        server_version, sys_version = "RouterOS", ""
-        timeout = 60
-        # Head and body in one piece, at once: else each answer waits for the peer's delayed acknowledgement.
-        wbufsize = -1
-        disable_nagle_algorithm = True
 
-        def log_message(self, *_args):
-            """Nothing: the router's own log has what matters."""
+class _Handler(BaseHTTPRequestHandler):
+    router = None
 
-        def _serve(self):
-            length = self.headers.get("Content-Length") or "0"
-            if not length.isdigit() or int(length) > _LARGEST:
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "RouterOS", ""
+    timeout = 60
+    # Head and body in one piece, at once: else each answer waits for the peer's delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_args):
+        """Nothing: the router's own log has what matters."""
+
+    def _serve(self):
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdigit() or int(length) > _LARGEST:
+            self.close_connection = True
+            return self._send(400, {"error": 400, "message": "Bad Request", "detail": "content too long"})
+        body = self.rfile.read(int(length))
+        try:
+            fault = self._fault()
+            if fault and fault.kind in ("silent", "drop"):
                 self.close_connection = True
-                return self._send(400, {"error": 400, "message": "Bad Request", "detail": "content too long"})
-            body = self.rfile.read(int(length))
-            try:
-                fault = router.take_fault("/rest", "silent", "drop", "drop_after", "half")
-                if fault and fault.kind in ("silent", "drop"):
-                    self.close_connection = True
-                    return None
-                status, value = _answer(router, self.command, self.path, self.headers.get("Authorization"), body, self.client_address[0])
-                if fault:
-                    self.close_connection = True
-                    if fault.kind == "half":
-                        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n[{")
-                    return None
-            except Refused as refused:
-                status = refused.status
-                value = {"error": status, "message": _REASONS.get(status, "")}
-                if refused.detail is not None:
-                    value["detail"] = refused.detail
-            return self._send(status, value)
+                return None
+            if fault and fault.kind == "trap":
+                raise Refused(400, str(fault.value))
+            if fault and fault.kind == "ignore":
+                return self._send(200, [])
+            status, value = _answer(self.router, self.command, self.path, self.headers.get("Authorization"), body, self.client_address[0])
+            if fault:
+                self.close_connection = True
+                if fault.kind == "half":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n[{")
+                return None
+        except Refused as refused:
+            status = refused.status
+            value = {"error": status, "message": _REASONS.get(status, "")}
+            if refused.detail is not None:
+                value["detail"] = refused.detail
+        return self._send(status, value)
 
-        def _send(self, status, value):
-            data = b"" if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
-            self.send_response(status, _REASONS.get(status))
-            if status == 401:
-                self.send_header("WWW-Authenticate", 'Basic realm="RouterOS"')
-            if data:
-                self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-            if router.reboot_asked:
-                router.reboot_asked = False
-                router.reboot()
+    def _fault(self):
+        """A fault is meant for the path with /rest, or as the API would have it."""
+        path = urlsplit(self.path).path
+        for wanted in (path, path.removeprefix("/rest")):
+            slow = self.router.take_fault(wanted, "slow")
+            if slow:
+                time.sleep(float(slow.value or 1))
+            fault = self.router.take_fault(wanted, "silent", "drop", "drop_after", "half", "trap", "ignore")
+            if fault:
+                return fault
+        return None
 
-        do_GET = do_PUT = do_PATCH = do_DELETE = do_POST = _serve
+    def _send(self, status, value):
+        data = b"" if value is None else json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        self.send_response(status, _REASONS.get(status))
+        if status == 401:
+            self.send_header("WWW-Authenticate", 'Basic realm="RouterOS"')
+        if data:
+            self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        if self.router.reboot_asked:
+            self.router.reboot_asked = False
+            self.router.reboot()
 
-    return Handler
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST = _serve
 
 
 def _answer(router, method, target, authorization, body, address):
@@ -87,8 +106,7 @@ def _answer(router, method, target, authorization, body, address):
         raise Refused(400, "no such command or directory")
     args = _body(body) if method in ("PUT", "PATCH", "POST") else {}
     try:
-        with router.lock:
-            return _METHODS[method](router, user, words, args, parse_qsl(parts.query, keep_blank_values=True))
+        return _METHODS[method](router, user, words, args, parse_qsl(parts.query, keep_blank_values=True))
     except Trap as trap:
         status = 404 if trap.message.startswith("no such item") else 500 if "permissions" in trap.message else 400
         raise Refused(status, trap.message) from None
@@ -163,12 +181,14 @@ def _patch(router, user, words, args, _query):
     if key is None:
         raise Refused(400, "missing or invalid resource identifier")
     router.execute(Call(user, menu, "set", {**args, ".id": key}, via="rest"))
-    item = router.table(menu).get(args.get("name", key)) if not key.startswith("*") else router.table(menu).get(key)
+    with router.lock:
+        item = router.table(menu).get(key if key.startswith("*") else args.get("name", key))
     return 200, _row(router, user, menu, item.id)
 
 
 def _row(router, user, menu, key):
-    return next(row for row in router.rows(Call(user, menu, "print", {}, via="rest")) if row[".id"] == key)
+    with router.lock:
+        return next(row for row in router.rows(Call(user, menu, "print", {}, via="rest")) if row[".id"] == key)
 
 
 def _delete(router, user, words, _args, _query):

@@ -122,6 +122,9 @@ class _Parser:
             node = self._builtin(found[0], line, closing, menu)
             self._menu = outer
             return node, menu
+        if self._peek() == "{":
+            # A block at the top keeps its variables to itself: how several lines are pasted as one.
+            return self._block(menu), menu
         base = "" if self._peek() == "/" else menu
         where, command = self._path(base)
         if command is None:

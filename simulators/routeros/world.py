@@ -14,7 +14,7 @@ class World:
     :param start: seconds since 1970; None: now
     """
 
-    _TICK = 0.05
+    _TICK = 0.1
 
     def __init__(self, running=True, start=None):
         self.clock = Clock(running, start)

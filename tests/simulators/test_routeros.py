@@ -613,6 +613,104 @@ def test_an_export_sets_up_another_router(router, api, terse):
         copy = connect(other)
         copy.config().apply(text)
         for menu in (("ppp", "secret"), ("ppp", "profile"), ("ip", "pool"), ("queue", "simple"), ("system", "script"), ("interface",), ("ip", "service")):
-            ports = ("port",) if menu == ("ip", "service") else ()
+            ports = ("port", "local") if menu == ("ip", "service") else ()
             assert [{k: v for k, v in row.items() if k not in ports} for row in copy.path(*menu)] == [{k: v for k, v in row.items() if k not in ports} for row in api.path(*menu)], menu
         assert api.config().compare(text.replace("\n", "\r\n"), terse=terse, show_sensitive=True) == ""
+
+
+WHOLE = r"""{
+:local token "abc"; :local server 10.99.0.1
+/interface wireguard
+:if ([:len [find name="isp"]] = 0) do={ add name="isp" listen-port=13231 comment="isp:tunnel" }
+peers
+:if ([:len [find comment="isp:tunnel"]] = 0) do={ add interface=isp public-key="AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" endpoint-address=vpn.isp.example \
+    endpoint-port=51820 allowed-address=10.99.0.0/24 persistent-keepalive=25s comment="isp:tunnel" }
+/ip address
+remove [find comment="isp:tunnel"]; add address=10.99.0.7/24 interface=isp comment="isp:tunnel"
+/radius remove [find where comment~"^isp:"]
+/radius add service=ppp,hotspot address=$server secret="s3\"cret" timeout=3s comment="isp:radius"
+/radius incoming set accept=yes port=3799
+/user group
+:do { add name=isp policy=read,write,test,api,!ftp } on-error={ set [find name=isp] policy=read,write,test,api,!ftp }
+/user
+:if ([find name=isp-api] = "") do={ add name=isp-api group=isp password="p" address=10.99.0.1/32 comment="isp:api" }
+/system ntp client set enabled=yes servers=$server
+/ppp aaa set use-radius=yes accounting=yes interim-update=5m
+/ip pool add name=isp ranges=10.5.0.2-10.5.0.254
+/ppp profile add name=isp local-address=10.5.0.1 remote-address=isp
+/interface pppoe-server server add interface=ether2 service-name=isp default-profile=isp disabled=no
+/ip hotspot profile add name=isp use-radius=yes login-by=http-chap,mac dns-name=login.isp
+/ip hotspot add name=isp interface=ether3 profile=isp address-pool=isp disabled=no
+/ip hotspot walled-garden add dst-host="*.isp.example" comment="isp:portal"
+/ip hotspot walled-garden ip add action=accept dst-address=192.0.2.7 comment="isp:portal"
+/ip firewall nat add chain=dstnat src-address-list=isp-walled protocol=tcp dst-port=80 action=dst-nat to-addresses=10.99.0.1 to-ports=8080 comment="isp:wall"
+/ip firewall filter
+add chain=forward src-address-list=isp-walled dst-address=!10.99.0.1 action=drop comment="isp:wall" place-before=[find chain=input]
+/system scheduler add name=isp interval=1d on-event="/tool fetch url=\"http://10.99.0.1/\$token\" output=none" comment="isp:check"
+:foreach i in=[/ip service find where name="telnet" or name="ftp"] do={ /ip service disable $i }
+:put ("key " . [/interface wireguard get isp public-key])
+:delay 2s
+}
+"""
+
+
+@pytest.mark.parametrize("version", vocabulary.VERSIONS)
+def test_a_whole_set_up_pasted_into_the_terminal(version):
+    with Host("r1", clock=Clock(), version=version, password=PASSWORD) as router:
+        text = WHOLE.replace(" place-before=[find chain=input]", "")
+        key = router.console(text)
+        assert re.fullmatch("key [A-Za-z0-9+/]{43}=", key)
+        api = connect(router)
+        [peer] = api.path("interface", "wireguard", "peers")
+        assert (peer["endpoint-port"], peer["allowed-address"], peer["persistent-keepalive"]) == (51820, "10.99.0.0/24", "25s")
+        [entry] = api.path("radius")
+        assert (entry["secret"], entry["address"], entry["timeout"], entry["service"]) == ('s3"cret', "10.99.0.1", "3s", "ppp,hotspot")
+        [rule] = api.path("ip", "firewall", "filter")
+        assert (rule["dst-address"], rule["src-address-list"]) == ("!10.99.0.1", "isp-walled")
+        [job] = api.path("system", "scheduler")
+        assert job["on-event"] == '/tool fetch url="http://10.99.0.1/$token" output=none'
+        assert [row["disabled"] for row in api.path("ip", "service") if row["name"] in ("telnet", "ftp", "ssh")] == [True, True, False]
+        tuple(api("/radius/incoming/set", accept="no"))
+        undo = "\n".join(f"/{menu} remove [find comment~\"^isp:\"]" for menu in ("radius", "ip firewall nat", "ip firewall filter", "ip address", "system scheduler", "user"))
+        router.console(undo)
+        assert not [*api.path("radius"), *api.path("ip", "firewall", "filter"), *api.path("system", "scheduler")]
+
+
+def test_the_router_answers_while_it_waits_for_a_download(router, api):
+    asked, go = threading.Event(), threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.set()
+            go.wait(10)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args):
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    api.path("system", "script").add(name="wait", source=f'/tool fetch url="http://127.0.0.1:{server.server_port}/x" output=none')
+    runner = threading.Thread(target=lambda: tuple(connect(router)("/system/script/run", number="wait")))
+    runner.start()
+    try:
+        assert asked.wait(10)
+        assert tuple(connect(router)("/system/identity/print")) == ({"name": "r1"},)
+    finally:
+        go.set()
+        runner.join()
+        server.shutdown()
+        server.server_close()
+
+
+def test_connections_are_rows_of_the_services_later_on(router, api):
+    rows = [row for row in api.path("ip", "service") if row["name"] == "api"]
+    assert [row["dynamic"] for row in rows] == [False, True] and rows[1]["connection"] is True
+
+
+def test_servers_are_added_switched_off(api):
+    for menu in ("interface pppoe-server server", "ip hotspot"):
+        path = api.path(*menu.split())
+        path.add(interface="ether2")
+        assert [row["disabled"] for row in path] == [True]

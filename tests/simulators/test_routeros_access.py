@@ -114,7 +114,7 @@ def router(world, server):
     tuple(api("/ppp/aaa/set", **{"use-radius": "yes"}))
     api.path("ip", "pool").add(name="customers", ranges="10.5.0.2-10.5.0.4")
     api.path("ppp", "profile").add(name="isp", **{"local-address": "10.5.0.1", "remote-address": "customers"})
-    api.path("interface", "pppoe-server", "server").add(interface="ether2", **{"service-name": "isp", "default-profile": "isp"})
+    api.path("interface", "pppoe-server", "server").add(interface="ether2", disabled=False, **{"service-name": "isp", "default-profile": "isp"})
     api.path("ip", "hotspot", "profile").add(name="isp", **{"use-radius": True, "login-by": "http-chap,http-pap,mac"})
     api.path("ip", "hotspot").add(name="hs", interface="ether3", profile="isp", disabled=False, **{"address-pool": "customers"})
     api.close()
@@ -238,7 +238,7 @@ def test_the_next_server_is_asked_and_then_the_secrets_on_the_router_are_enough(
 def test_the_licence_has_a_limit(world, server):
     router = world.add("small", address="127.0.1.2", licence="1", password=PASSWORD)
     api = connect(router)
-    api.path("interface", "pppoe-server", "server").add(interface="ether1")
+    api.path("interface", "pppoe-server", "server").add(interface="ether1", disabled=False)
     for name in "ab":
         api.path("ppp", "secret").add(name=name, **{"remote-address": "10.0.0.9"})
     router.desk.dial("a", "")
@@ -422,7 +422,7 @@ def test_a_reboot_tells_and_boot_is_told_when_asked_for(world, server):
     router = world.add("telling", address="127.0.1.3", tells_boot=True, password=PASSWORD)
     api = connect(router)
     api.path("radius").add(service="ppp", address="127.0.0.1", secret=SECRET, **{"accounting-port": server.acct})
-    api.path("interface", "pppoe-server", "server").add(interface="ether1")
+    api.path("interface", "pppoe-server", "server").add(interface="ether1", disabled=False)
     api.path("ppp", "secret").add(name="a", **{"remote-address": "10.0.0.9"})
     router.desk.dial("a", "")
     router.reboot()
@@ -555,7 +555,7 @@ def test_the_service_and_its_control(tmp_path, server):
         made = routers.add("site-9", "127.0.1.9", password=PASSWORD, version="7.20.8")
         api = librouteros.connect(made["address"], "admin", PASSWORD, port=made["ports"]["api"], encoding="utf-8", timeout=10)
         assert tuple(api("/system/resource/print"))[0]["version"].startswith("7.20.8")
-        api.path("interface", "pppoe-server", "server").add(interface="ether1")
+        api.path("interface", "pppoe-server", "server").add(interface="ether1", disabled=False)
         api.path("ppp", "secret").add(name="a", password="p", **{"remote-address": "10.0.0.9"})
         with pytest.raises(StackError, match="authentication failed"):
             routers.call("POST", "/routers/site-9/pppoe", {"user": "a", "password": "x"})
