@@ -130,19 +130,26 @@ def write(env, count, setting):
 
 
 def dispatch(env, half):
-    """Hand over until nothing is left; says when ``half`` is reached."""
+    """Hand over until nothing is left; says when ``half`` is reached and the next batch is on its way, to be killed in it."""
+    from odoo.addons.isp_sms.tools.sender import Sender
+
     messages, half = env["isp.sms.message"], int(half)
     started, accepted, doubt = time.monotonic(), 0, None
-    record = type(messages)._record
+    record, start = type(messages)._record, Sender.start
 
     def counted(self, gateway, outcomes, problem):
         nonlocal accepted
         record(self, gateway, outcomes, problem)
         accepted += sum(o.state == "accepted" for o in outcomes.values())
-        if half and accepted >= half:
-            say("half", accepted=accepted, seconds=time.monotonic() - started)
 
-    type(messages)._record = counted
+    def begun(self, batch, done=None):
+        wait = start(self, batch, done)
+        if half and accepted >= half:
+            time.sleep(0.1)
+            say("half", accepted=accepted, seconds=time.monotonic() - started)
+        return wait
+
+    type(messages)._record, Sender.start = counted, begun
 
     def commit(processed=0):
         env.cr.commit()

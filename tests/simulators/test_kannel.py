@@ -2,7 +2,10 @@
 """Kannel and its fake operator as a service; what arrives is shown on the simulated telephone."""
 
 import re
+import socket
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
 import yaml
@@ -14,9 +17,44 @@ from stack.shell import choose_port, port_free, spawn, stop, wait_for, write_pri
 NUMBER = "+211921000001"
 
 
-def send(kannel, text, coding=0, to=NUMBER):
-    query = {"username": "isp", "password": kannel.password, "to": to, "from": "JubaNet", "text": text, "charset": "UTF-8", "coding": coding}
+def send(kannel, text, coding=0, to=NUMBER, **more):
+    query = {"username": "isp", "password": kannel.password, "to": to, "from": "JubaNet", "text": text, "charset": "UTF-8", "coding": coding, **more}
     return requests.get(f"{kannel.url}/cgi-bin/sendsms", params=query, timeout=10)
+
+
+def test_reports_nobody_takes_do_not_hold_up_the_others(tmp_path):
+    """One address refuses, one takes the connection and says nothing; the reports to the third arrive all the same."""
+    ports = {}
+    for name, first in PORTS.items():
+        ports[name] = choose_port(first + 600, set(ports.values()))
+    got = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            got.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args):
+            pass
+
+    live = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=live.serve_forever, daemon=True).start()
+    kannel = Kannel(tmp_path, ports)
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent, socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = closed.getsockname()[1]
+        closed.close()
+        try:
+            kannel.start()
+            for port, count in ((dead, 40), (silent.getsockname()[1], 60), (live.server_port, 30)):
+                for n in range(count):
+                    url = f"http://127.0.0.1:{port}/{n}?type=%d"
+                    assert send(kannel, "x", **{"dlr-mask": 1, "dlr-url": url}).status_code == 202
+            wait_for(lambda: len(set(got)) == 30, 120, "the reports")
+        finally:
+            kannel.stop()
+            live.shutdown()
 
 
 def test_message_reaches_the_telephone(tmp_path):

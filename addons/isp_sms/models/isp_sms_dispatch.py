@@ -5,7 +5,7 @@ import queue
 import random
 import time
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -271,10 +271,16 @@ class IspSmsMessage(models.Model):
                 [self.env._("The server stopped while it was handed over."), gateway.id],
             )
         else:
-            # A gateway that is away may have it in its own queue.
+            # A gateway that is away may have it in its own queue; reports that are late come in their turn.
             self.env.cr.execute(
-                "UPDATE isp_sms_message SET next_try = %s WHERE state = 'handing' AND gateway_id = %s AND (next_try IS NULL OR %s)",
-                [now + timedelta(seconds=max(gateway.resolve_wait, 1)), gateway.id, gateway.state == "resting" or not self._receipts_are_done()],
+                """UPDATE isp_sms_message SET next_try = %s
+                    WHERE state = 'handing' AND gateway_id = %s AND (next_try IS NULL OR %s OR handed_at > %s)""",
+                [
+                    now + timedelta(seconds=max(gateway.resolve_wait, 1)),
+                    gateway.id,
+                    gateway.state == "resting" or not self._receipts_are_done(),
+                    self._reported_up_to(gateway) or datetime.max,
+                ],
             )
             if gateway._driver_class().traces(gateway._prepare_settings()):
                 change = SQL("state = 'queued', next_try = NULL, gateway_id = NULL")
@@ -287,6 +293,23 @@ class IspSmsMessage(models.Model):
     def _receipts_are_done(self):
         """Reports that wait to be read could be of those in doubt."""
         return not self.env["isp.sms.receipt"].search_count([("state", "=", "new")], limit=1)
+
+    def _reported_up_to(self, gateway):
+        """:return: when those were handed over whose reports are coming in now; None when none came of late"""
+        since = fields.Datetime.now() - timedelta(seconds=max(gateway.resolve_wait, 1))
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT max(m.handed_at)
+                  FROM (SELECT message_id, create_date FROM isp_sms_receipt WHERE message_id IS NOT NULL ORDER BY id DESC LIMIT 500) r
+                  JOIN isp_sms_message m ON m.id = r.message_id
+                 WHERE m.gateway_id = %s AND r.create_date > %s
+                """,
+                gateway.id,
+                since,
+            )
+        )
+        return rows[0][0]
 
     def _expire(self):
         rows = self.env.execute_query(

@@ -93,6 +93,28 @@ class TestDispatch(SmsCase):
         self.dispatch()
         self.assertEqual((message.state, bool(message.next_try), StubDriver.sent), ("handing", True, []))
 
+    def test_reports_that_lag_behind_are_waited_for(self):
+        """The wait is over, but reports of earlier messages are still coming in: that of this one may stand in their line."""
+        earlier = self.enqueue(ONE)
+        self.dispatch()
+        StubDriver.answers = {"first": Unknown("time-out")}
+        doubtful = self.enqueue(TWO, uuid="d" * 32)
+        self.dispatch()
+        now = fields.Datetime.now()
+        self.env.cr.execute("UPDATE isp_sms_message SET handed_at = %s WHERE id = %s", [now - timedelta(minutes=5), earlier.id])
+        self.env.invalidate_all()
+        StubDriver.answers = {}
+        self.report(earlier, 8)
+        self.read_reports()
+        doubtful.next_try = now - timedelta(seconds=1)
+        self.dispatch()
+        self.assertEqual((doubtful.state, doubtful.tries, doubtful.next_try > now), ("handing", 1, True))
+        # Those handed over later are reported by now: it did not go.
+        self.env.cr.execute("UPDATE isp_sms_message SET handed_at = %s WHERE id = %s", [now + timedelta(minutes=5), earlier.id])
+        doubtful.next_try = now - timedelta(seconds=1)
+        self.dispatch()
+        self.assertEqual((doubtful.state, doubtful.tries), ("accepted", 2))
+
     def test_too_late_expires(self):
         message = self.enqueue(ONE, valid_until=fields.Datetime.now() - timedelta(minutes=1))
         self.dispatch()
