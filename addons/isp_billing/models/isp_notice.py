@@ -121,6 +121,13 @@ class IspNotice(models.Model):
     _told_once = models.UniqueIndex("(key)", "The customer has been told already.")
     _queue_index = models.Index("(send_after, id) WHERE state = 'queued'")
 
+    @api.depends("kind")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for notice in self:
+            notice.display_name = kinds.get(notice.kind)
+
     # === CRUD ===
 
     @api.ondelete(at_uninstall=False)

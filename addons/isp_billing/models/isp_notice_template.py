@@ -43,6 +43,13 @@ class IspNoticeTemplate(models.Model):
     _one_text = models.UniqueIndex("(kind, COALESCE(company_id, 0)) WHERE active", "There is a text for this kind of notice already.")
 
     @api.depends("kind")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for template in self:
+            template.display_name = kinds.get(template.kind)
+
+    @api.depends("kind")
     def _compute_placeholders(self):
         for template in self:
             template.placeholders = " ".join(f"{{{name}}}" for name in sorted(template._allowed())) if template.kind else False
