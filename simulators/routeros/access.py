@@ -151,11 +151,15 @@ class Session:
 
     # --- what the servers are told ---
 
+    @property
+    def nas_port(self):
+        return 0x80F00000 + self.number & _MASK
+
     def attributes(self):
         router = self.desk.router
         shared = {
             "NAS-Port-Type": _PORT_TYPES["ethernet"],
-            "NAS-Port": 0x80F00000 + self.number & _MASK,
+            "NAS-Port": self.nas_port,
             "User-Name": self.user,
             "Calling-Station-Id": self.mac,
             "Called-Station-Id": self.desk.called(self.kind, self.server),
@@ -867,7 +871,9 @@ class Desk:
             return NAS_MISMATCH
         if not names & (_NAMES - {"NAS-Port-Id"}):
             return MISSING
-        found = [session for session in self.sessions.values() if self._named(session, attributes)]
+        key = _first(attributes, "Acct-Session-Id")
+        among = self.sessions.values() if key is None else filter(None, [self.sessions.get(key)])
+        found = [session for session in among if self._named(session, attributes)]
         if not found:
             return NOT_FOUND
         if len(found) > 1:
@@ -889,7 +895,7 @@ class Desk:
         # A hotspot session is found by its address only: a name alone may be a wireless station's.
         if session.kind == "hotspot" and "Framed-IP-Address" not in attributes:
             return False
-        own = {"User-Name": session.user, "Acct-Session-Id": session.id, "Framed-IP-Address": session.address, "Calling-Station-Id": session.mac, "NAS-Port": session.attributes()["NAS-Port"]}
+        own = {"User-Name": session.user, "Acct-Session-Id": session.id, "Framed-IP-Address": session.address, "Calling-Station-Id": session.mac, "NAS-Port": session.nas_port}
         return all(_first(attributes, name) in (None, value) for name, value in own.items())
 
     # --- rows ---

@@ -2,6 +2,7 @@
 """What a test may do to the routers of another process: JSON over HTTP. No router has this. README.md lists the paths."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -65,7 +66,6 @@ def _answer(world, method, words, body, query):
 
 
 def _router(router, method, words, body, query):
-    desk = router.desk
     match method, words:
         case "GET", []:
             return router_facts(router)
@@ -86,8 +86,16 @@ def _router(router, method, words, body, query):
         case "POST", ["world"]:
             router.world_up = bool(body["up"])
             return {}
+    return _customers(router, router.desk, method, words, body, query)
+
+
+def _customers(router, desk, method, words, body, query):
+    match method, words:
         case "POST", ["pppoe"]:
             return session_facts(desk.dial(body.pop("user"), body.pop("password"), **body))
+        case "POST", ["pppoe", "many"]:
+            with ThreadPoolExecutor(16) as pool:
+                return {"results": list(pool.map(lambda one: _dial(desk, **one), body["clients"]))}
         case "POST", ["hotspot"]:
             return dict(desk.arrive(body.pop("mac"), **body))
         case "POST", ["hotspot", "login"]:
@@ -108,6 +116,15 @@ def _router(router, method, words, body, query):
                 more = {**query, "port": int(query.get("port", 443))}
                 return {"result": desk.reach(more.pop("address"), **more)}
     raise LookupError("/" + "/".join(words))
+
+
+def _dial(desk, user, password, up=0, down=0, **more):
+    try:
+        session = desk.dial(user, password, **more)
+    except RefusedError as refused:
+        return {"error": str(refused)}
+    session.use(up, down)
+    return session_facts(session)
 
 
 def router_facts(router):

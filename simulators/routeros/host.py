@@ -184,8 +184,12 @@ class Host(Router):
             server, _made = self._servers.pop(name)
             server.end()
         for name, made in wanted.items():
-            if name not in self._servers:
+            if name in self._servers:
+                continue
+            try:
                 self._servers[name] = (_Server(self, name, made[0], self._context(name, made[1])), made)
+            except OSError as error:
+                self.log("system,error", f"service {name} cannot listen on port {made[0]}: {error.strerror}")
 
     def _context(self, name, certificate):
         """TLS as the router does it: without a certificate there are only anonymous ciphers, which most clients refuse."""

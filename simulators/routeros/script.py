@@ -187,7 +187,7 @@ class _Parser:
             else:
                 unnamed.append(self._value())
         names = _UNNAMED.get(command) or (("message",) if menu == "log" else ("numbers",) if "numbers" in known else ("number",) if "number" in known else ())
-        free = [name for name in names if name not in named]
+        free = [name for name in names if name not in named and name in known]
         if len(unnamed) > len(free):
             raise self._error("expected end of command")
         named.update(zip(free, unnamed, strict=False))

@@ -5,6 +5,7 @@ import doctest
 import functools
 import hashlib
 import importlib
+import random
 import re
 import socket
 import ssl
@@ -182,6 +183,39 @@ def test_monitor_without_once_goes_on_until_cancelled(router):
         assert words[0] in ("!re", "!trap", "!done")
     [once, _other, done] = raw.ask("/interface/monitor-traffic", "=interface=ether1,ether2", "=once=")
     assert (once[1], done) == ("=name=ether1", ["!done"])
+
+
+def test_an_endless_command_without_a_tag_is_cancelled_too(router):
+    raw = Raw(router)
+    raw.send("/ppp/secret/print", "=follow=")
+    raw.send("/system/identity/print")
+    assert eventually(lambda: router.listeners)
+    connect(router).path("ppp", "secret").add(name="a")
+    assert "=name=a" in raw.sentence()
+    raw.send("/cancel")
+    assert [raw.sentence() for _nth in range(5)].count(["!done"]) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_harms_nobody_else(router, seed):
+    noise = random.Random(seed)
+    raw = Raw(router, login=noise.random() < 0.5)
+    data = b"".join(encode_length(len(word)) + word for word in (noise.choice(NOISE) for _nth in range(30))) + noise.randbytes(200)
+    raw.sock.sendall(data)
+    raw.sock.shutdown(socket.SHUT_WR)
+    while raw.sock.recv(65536):
+        continue
+    assert tuple(connect(router)("/system/identity/print")) == ({"name": "r1"},)
+
+
+NOISE = [b"", b"", b"/login", b"/ppp/secret/add", b"/ppp/secret/print", b"=name=a", b"=", b"==", b"=.id=", b"=.proplist=", b"?", b"?#", b"?#&|!.", b"?name", b".tag=1", b".tag=", b".x=1", b"=count-only=", b"!re", b"/", b"//", b"/cancel", b"=numbers=,", b"\xff\xfe", b"=follow="]
+
+
+def test_a_port_that_is_taken_is_said_in_the_log(router, api):
+    taken = socket.create_server((router.address, 0))
+    api.path("ip", "service").update(**{".id": "www", "port": taken.getsockname()[1]})
+    assert any("service www cannot listen" in row["message"] for row in api.path("log"))
+    taken.close()
 
 
 def test_queries_and_properties(api):
@@ -567,6 +601,9 @@ def test_a_router_sets_itself_up_from_what_it_fetches(router, api, web):
     assert [row["disabled"] for row in api.path("ip", "service") if row["name"] == "telnet"] == [True]
     tuple(api("/system/script/run", number="s"))
     assert [row["message"] for row in api.path("log")][-1] == "done"
+    Files.files = {"/answer": "42"}
+    said = router.console(f':local r [/tool fetch url="{web}/answer" output=user as-value]; :if (($r->"status") = "finished") do={{ :put ($r->"data") }}')
+    assert said == "42"
     with pytest.raises(TrapError, match="Fetch failed with status 404"):
         tuple(api("/tool/fetch", url=f"{web}/none.rsc"))
 

@@ -8,13 +8,14 @@ import re
 import socket
 import subprocess
 import threading
+import types
 
 import librouteros
 import pytest
 from librouteros.exceptions import TrapError
 from pyrad import packet
 from stack.routeros import Routers
-from stack.shell import StackError, choose_port
+from stack.shell import StackError, choose_port, wait_for
 
 from simulators.routeros import radius
 from simulators.routeros.access import RefusedError
@@ -570,7 +571,145 @@ def test_the_service_and_its_control(tmp_path, server):
             tuple(api.path("ppp", "active"))
         routers.call("POST", "/routers/site-9/power", {"do": "cut", "seconds": 0})
         assert routers.call("GET", "/")["routers"][0]["sessions"] == 0
+        many = [{"user": "a", "password": "p" if number else "x", "mac": f"02:00:00:00:00:0{number}"} for number in range(3)]
+        results = routers.call("POST", "/routers/site-9/pppoe/many", {"clients": many})["results"]
+        assert [result.get("error") for result in results] == ["authentication failed", None, None]
+        assert routers.call("POST", "/routers/site-9/console", {"text": ":put [/system identity get name]"})["output"] == "site-9"
+        with pytest.raises(StackError, match="bad command name"):
+            routers.call("POST", "/routers/site-9/console", {"text": "/frob"})
         with pytest.raises(StackError, match="not there"):
             routers.call("GET", "/routers/nowhere")
     finally:
         routers.stop()
+
+
+# --- a RADIUS server that is not ours at all ---
+
+RADIUSD = """\
+prefix = /usr
+libdir = /usr/lib/freeradius
+name = radius
+logdir = {folder}
+radacctdir = {folder}
+run_dir = {folder}
+db_dir = {folder}
+proxy_requests = no
+max_requests = 1024
+security {{
+	max_attributes = 200
+	reject_delay = 0
+}}
+thread pool {{
+	start_servers = 1
+	max_servers = 2
+}}
+modules {{
+	pap {{
+	}}
+	chap {{
+	}}
+	mschap {{
+	}}
+	detail {{
+		filename = {folder}/detail
+	}}
+	files {{
+		filename = {folder}/users
+	}}
+}}
+client router {{
+	ipaddr = 127.0.1.1
+	secret = {secret}
+	require_message_authenticator = yes
+}}
+server default {{
+	listen {{
+		type = auth
+		ipaddr = 127.0.0.1
+		port = {auth}
+	}}
+	listen {{
+		type = acct
+		ipaddr = 127.0.0.1
+		port = {acct}
+	}}
+	authorize {{
+		chap
+		mschap
+		files
+		pap
+	}}
+	authenticate {{
+		Auth-Type PAP {{
+			pap
+		}}
+		Auth-Type CHAP {{
+			chap
+		}}
+		Auth-Type MS-CHAP {{
+			mschap
+		}}
+	}}
+	post-auth {{
+		update reply {{
+			Message-Authenticator := 0x00
+		}}
+		Post-Auth-Type REJECT {{
+			update reply {{
+				Message-Authenticator := 0x00
+			}}
+		}}
+	}}
+	accounting {{
+		detail
+	}}
+}}
+"""
+USERS = """\
+amina Cleartext-Password := "p w"
+	Mikrotik-Rate-Limit = "1M/4M",
+	Mikrotik-Total-Limit = 1410065408,
+	Mikrotik-Total-Limit-Gigawords = 2,
+	Acct-Interim-Interval = 60,
+	Class = 0x7365727669636537
+02:BB:00:00:00:09 Cleartext-Password := ""
+"""
+
+
+@pytest.fixture
+def freeradius(tmp_path):
+    ports = {"auth": free_udp_port("127.0.0.1"), "acct": free_udp_port("127.0.0.1")}
+    (tmp_path / "radiusd.conf").write_text(RADIUSD.format(folder=tmp_path, secret=SECRET, **ports))
+    (tmp_path / "dictionary").write_text("$INCLUDE /usr/share/freeradius/dictionary\n")
+    (tmp_path / "users").write_text(USERS)
+    with (tmp_path / "out").open("w") as out:
+        process = subprocess.Popen(["freeradius", "-d", tmp_path, "-X"], stdout=out, stderr=out)
+    wait_for(lambda: "Ready to process" in (tmp_path / "out").read_text(), 20, "FreeRADIUS", process)
+    yield types.SimpleNamespace(**ports, folder=tmp_path)
+    process.terminate()
+    process.wait()
+
+
+def test_freeradius_takes_all_three_ways_and_the_accounting(router, world, freeradius):
+    api = connect(router)
+    for row in api.path("radius"):
+        api.path("radius").update(**{".id": row[".id"], "authentication-port": freeradius.auth, "accounting-port": freeradius.acct, "timeout": "3s"})
+    for method in ("pap", "chap", "mschap2"):
+        with pytest.raises(RefusedError, match="authentication failed"):
+            router.desk.dial("amina", "wrong", method=method)
+        session = router.desk.dial("amina", "p w", "02:AA:00:00:00:07", method=method)
+        assert (session.limits.rate, session.limits.total, session.limits.interim, session.limits.classes) == ("1M/4M", 10_000_000_000, 60, [b"service7"])
+        session.hang_up()
+    session = router.desk.dial("amina", "p w", "02:AA:00:00:00:07")
+    session.use(up=100_000, down=1_000_000)
+    world.step(60)
+    session.hang_up()
+    router.desk.arrive("02:BB:00:00:00:09")
+    assert [row["user"] for row in connect(router).path("ip", "hotspot", "active")] == ["02:BB:00:00:00:09"]
+    world.settled()
+    packets = [block for block in (freeradius.folder / "detail").read_text().split("\n\n") if "Acct-Status-Type" in block]
+    assert [re.search(r"Acct-Status-Type = (\S+)", block)[1] for block in packets] == ["Start", "Stop"] * 3 + ["Start", "Interim-Update", "Stop", "Start"]
+    interim = packets[7]
+    for line in ("Acct-Input-Octets = 750000", "Acct-Output-Octets = 7500000", "Acct-Session-Time = 60", "Class = 0x7365727669636537", "NAS-Port-Type = Ethernet", 'Calling-Station-Id = "02:AA:00:00:00:07"', "Acct-Authentic = RADIUS"):
+        assert line in interim, interim
+    assert "Acct-Terminate-Cause = User-Request" in packets[8]
