@@ -203,3 +203,82 @@ def test_two_companies_in_one_queue(isp):
     with env_of(isp) as env:
         assert len(env["isp.sms.message"].search([("number", "in", numbers)]).company_id) == 2
         assert set(env["sms.sms"].search([("number", "in", numbers)]).mapped("state")) <= {"sent"}
+
+
+def bulk_to(instance, count, **values):
+    """Contacts with new numbers and a bulk to them, in draft. :return: (id of the bulk, their numbers)"""
+    numbers = [f"+21192{next(NUMBERS):07d}" for _ in range(count)]
+    with env_of(instance) as env:
+        tag = env["res.partner.category"].create({"name": numbers[0]})
+        env["res.partner"].create([{"name": f"Contact {number}", "phone": number, "category_id": [(4, tag.id)]} for number in numbers])
+        bulk = env["isp.sms.bulk"].create(
+            {"name": "Work on the line", "body": "{name}: work tonight", "audience": "all", "category_ids": [(4, tag.id)], "quiet": "none", **values}
+        )
+        return bulk.id, numbers
+
+
+def work_on_bulks(env):
+    env["isp.sms.bulk"]._work(_commit(env))
+
+
+def figures(instance, bulk_id, *names):
+    with env_of(instance) as env:
+        return tuple(env["isp.sms.bulk"].browse(bulk_id)[name] for name in names)
+
+
+@pytest.fixture
+def small_batches(monkeypatch):
+    from odoo.addons.isp_sms.models import isp_sms_bulk_preview, isp_sms_bulk_run
+
+    monkeypatch.setattr(isp_sms_bulk_preview, "AT_ONCE", 0)
+    monkeypatch.setattr(isp_sms_bulk_preview, "LOOK", 5)
+    monkeypatch.setattr(isp_sms_bulk_run, "FEED", 5)
+
+
+def test_a_bulk_killed_at_any_statement_reaches_everybody_once(isp, small_batches):
+    """The preview, the run and the dispatcher are killed in turn, at other places each time."""
+    for nth in (2, 7, 15, 27, 40):
+        bulk_id, numbers = bulk_to(isp, 12)
+        with env_of(isp) as env:
+            env["isp.sms.bulk"].browse(bulk_id).action_preview()
+        kill_at(isp, work_on_bulks, nth)
+        with env_of(isp) as env:
+            work_on_bulks(env)
+            bulk = env["isp.sms.bulk"].browse(bulk_id)
+            assert (bulk.state, bulk.recipient_count, bulk.left_out_count) == ("previewed", 12, 0), nth
+            bulk._start(12)
+        deadline = time.monotonic() + 90
+        kills = iter((nth, nth + 9, nth + 4))
+        while figures(isp, bulk_id, "state", "delivered_count") != ("done", 12):
+            assert time.monotonic() < deadline, (nth, figures(isp, bulk_id, "state", "waiting_count", "delivered_count"))
+            if statement := next(kills, None):
+                kill_at(isp, work_on_bulks, statement)
+                kill_at(isp, lambda env: env["isp.sms.message"]._dispatch(_commit(env)), statement)
+            else:
+                with env_of(isp) as env:
+                    work_on_bulks(env)
+                dispatch(isp)
+            time.sleep(0.3)
+            # Only when every report of what went has come is the wait over.
+            if sum(got(isp, numbers).values()) + figures(isp, bulk_id, "waiting_count")[0] == 12:
+                later(isp)
+            states(isp, numbers)
+        all_once(isp, numbers)
+
+
+def test_a_bulk_stopped_while_it_goes_out(isp, small_batches):
+    bulk_id, numbers = bulk_to(isp, 30, per_minute=10)
+    with env_of(isp) as env:
+        bulk = env["isp.sms.bulk"].browse(bulk_id)
+        bulk.action_preview()
+        work_on_bulks(env)
+        bulk._start(30)
+        work_on_bulks(env)
+    assert dispatch(isp) == 10
+    with env_of(isp) as env:
+        env["isp.sms.bulk"].browse(bulk_id).action_stop()
+        work_on_bulks(env)
+    dispatch(isp)
+    assert figures(isp, bulk_id, "state", "gone_count", "unsent_count") == ("stopped", 10, 20)
+    wait_for(lambda: (states(isp, numbers), figures(isp, bulk_id, "delivered_count") == (10,))[1], 60, "the reports")
+    assert sum(got(isp, numbers).values()) == 10

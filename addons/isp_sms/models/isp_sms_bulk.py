@@ -87,7 +87,7 @@ class IspSmsBulk(models.Model):
     long_count = fields.Integer("Get more than one SMS", compute="_compute_figures")
     cost_text = fields.Char("Expected cost", compute="_compute_figures", help="By the prices of the gateways that would take the messages.")
     # --- run ---
-    confirmed_by = fields.Many2one("res.users", readonly=True, copy=False, index="btree_not_null")
+    confirmed_by = fields.Many2one("res.users", "Confirmed by", readonly=True, copy=False, index="btree_not_null")
     started_at = fields.Datetime("Started", readonly=True, copy=False)
     ended_at = fields.Datetime("Ended", readonly=True, copy=False)
     fed_at = fields.Datetime(readonly=True, copy=False, help="Begin of the minute that is counted.")
