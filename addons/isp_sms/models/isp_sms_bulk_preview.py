@@ -118,7 +118,9 @@ class IspSmsBulk(models.Model):
 
     def _opted_out(self, numbers):
         """:return: those of these numbers that want no SMS"""
-        return set(self.env["phone.blacklist"].sudo().search_fetch([("number", "in", numbers)], ["number"]).mapped("number")) if numbers else set()
+        self.env["phone.blacklist"].flush_model()
+        # Its search would make each number E.164 once more, which takes longer than all the rest.
+        return {row[0] for row in self.env.execute_query(SQL("SELECT number FROM phone_blacklist WHERE active AND number = ANY(%s)", numbers))}
 
     # === Preview ===
 
