@@ -10,7 +10,7 @@ from instances import env_of
 from stack.browser import DESK, PHONE, sideways, tab
 
 PICTURES = Path(os.environ["ISP_TEST_RUN_DIR"]) / "screens"
-USER = {"login": "sms_screens", "password": "sms_screens-1"}
+USERS = {lang: {"login": f"sms_{lang}", "password": f"sms_{lang}-1"} for lang in ("en_US", "ar_001")}
 MENUS = ("isp_sms.menu_isp_sms_root",)
 
 
@@ -23,7 +23,8 @@ def isp(make_instance):
         modules = env["ir.module.module"].search([("state", "=", "installed")])
         modules._update_translations(["ar_001"], overwrite=True)
         groups = [env.ref("base.group_system").id, env.ref("isp_base.group_isp_administrator").id]
-        env["res.users"].create({**USER, "name": "Manager of SMS", "lang": "en_US", "odoobot_state": "disabled", "group_ids": [(6, 0, groups)]})
+        for lang, user in USERS.items():
+            env["res.users"].create({**user, "name": "Manager of SMS", "lang": lang, "odoobot_state": "disabled", "group_ids": [(6, 0, groups)]})
         env["isp.sms.message"].search([]).unlink()
     instance.odoo.start("--max-cron-threads=0", "--log-level=warn")
     yield instance
@@ -80,10 +81,7 @@ def walk(instance, lang, size, name):
 
 def speak(office, lang):
     """Log in, in that language."""
-    office.log_in(USER)
-    office.settle()
-    office.call("res.users", "write", office.call("res.users", "search", [("login", "=", USER["login"])]), {"lang": lang})
-    office.page.goto(f"{office.url}/odoo")
+    office.log_in(USERS[lang])
     office.settle()
 
 
