@@ -180,7 +180,10 @@ class PaymentTransaction(models.Model):
         """Lock these rows in the order of their ids and read them anew."""
         self.flush_recordset()
         if self:
-            self.env.cr.execute(SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR UPDATE", tuple(self.ids)))
+            self.env.cr.execute(
+                SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR UPDATE", tuple(self.ids)),
+                log_exceptions=False,  # whoever comes second is tried again
+            )
         self.invalidate_recordset()
 
     def _wallet_trigger(self, at=None):
@@ -401,7 +404,7 @@ class PaymentTransaction(models.Model):
         :return: {id: (whether it is woken, whether it has such a mark and is not final)} of those that fulfil ``condition``
         """
         now = fields.Datetime.now()
-        rows = self.env.execute_query(
+        self.env.cr.execute(
             SQL(
                 """WITH asked AS (SELECT id, wallet_data IS NOT NULL AND state != 'done' AS mark FROM payment_transaction WHERE %(condition)s), woken AS (
                    UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
@@ -414,8 +417,10 @@ class PaymentTransaction(models.Model):
                 callback=callback,
                 but_marked=but_marked,
                 now=now,
-            )
+            ),
+            log_exceptions=False,  # the poller moves the same row: whoever comes second is tried again
         )
+        rows = self.env.cr.fetchall()
         awake = self.browse(tx_id for tx_id, woken, _mark in rows if woken)
         awake.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
         if awake:
