@@ -79,6 +79,8 @@ class Session:
         self.local_user = self.host = self.queue = None
         self.pool = (None, None)
         self.login_by = ""
+        #: What the RADIUS server has answered, also what the simulator makes no use of.
+        self.reply = {}
 
     @property
     def bytes(self):
@@ -278,7 +280,7 @@ class Desk:
             else:
                 session = Session(self, "pppoe", user, mac, "", server, limits, credentials, True)
             self._only_one(profile, user)
-            session.limits, session.local_user = limits, secret
+            session.limits, session.local_user, session.reply = limits, secret, reply
             address = _first(reply, "Framed-IP-Address")
             address = None if address == "255.255.255.254" else address
             pool = _first(reply, "Framed-Pool") or own.get("remote-address") or profile.get("remote-address")
@@ -352,7 +354,10 @@ class Desk:
             return seconds(text) if text and text != "none" else None
 
         limits = Limits(profile.get("rate-limit", ""), profile.get("address-list", ""), time("session-timeout"), time("idle-timeout"))
-        self._change(limits, reply)
+        try:
+            self._change(limits, reply)
+        except ValueError:
+            raise RefusedError(f"the answer has a rate limit that cannot be read: {_first(reply, 'Mikrotik-Rate-Limit')}") from None
         return limits
 
     def _change(self, limits, reply):
@@ -476,7 +481,7 @@ class Desk:
             shared = users_profile["shared-users"]
             if shared != "unlimited" and sum(other.user == user and other.kind == "hotspot" for other in self.sessions.values()) >= int(shared):
                 raise RefusedError(f"no more sessions are allowed for user {user}")
-            session.limits, session.pool, session.host, session.local_user = limits, (None, None), host, local
+            session.limits, session.host, session.local_user, session.reply = limits, host, local, reply
             session.login_by = {"chap": "http-chap", "pap": "http-pap"}.get(method, method)
             self._begin(session, "<hotspot-{}>", None)
         return session
@@ -840,7 +845,7 @@ class Desk:
     def listen(self):
         """Open or close the port, as /radius incoming says."""
         incoming = self.router.singleton("radius/incoming")
-        wanted = int(incoming["port"]) if incoming["accept"] == "true" and self.router.powered else None
+        wanted = int(incoming["port"]) if incoming["accept"] == "true" and self.router.powered and self.router.linked else None
         if self._listener is not None and self._listener.port != wanted:
             self._listener.end()
             self._listener = None

@@ -79,10 +79,13 @@ def _router(router, method, words, body, query):
             router.faults.clear()
             return {}
         case "POST", ["power"]:
-            actions = {"reboot": router.reboot, "cut": lambda: router.power_cut(body.get("seconds")), "off": router.stop, "on": router.start, "button": router.press_button}
+            actions = {"reboot": router.reboot, "cut": lambda: router.power_cut(body.get("seconds")), "off": router.power_off, "on": router.power_on, "button": router.press_button}
             return {"done": actions[body["do"]]() is not False}
         case "POST", ["console"]:
             return {"output": router.console(body["text"])}
+        case "POST", ["link"]:
+            router.link(bool(body["up"]))
+            return {}
         case "POST", ["world"]:
             router.world_up = bool(body["up"])
             return {}
@@ -156,5 +159,6 @@ def session_facts(session):
             "rate": list(session.rate),
             "rate_limit": session.limits.rate,
             "address_list": session.limits.address_list,
+            "reply": {name: [value.hex() if isinstance(value, bytes) else value for value in found] for name, found in session.reply.items()},
             "ended": session.ended,
         }

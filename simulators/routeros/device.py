@@ -17,6 +17,8 @@ from .tables import Item, Table
 from .values import ARGUMENT, INTERRUPTED, MISSING, Trap, boolean, invalid, seconds, text
 
 _PLAIN = Menu(flags=())
+#: Properties that an item holds as they are shown.
+_PLAIN_OF = {menu: frozenset({".id", "disabled"} | {name for name, spec in entry.fields.items() if spec.shown == "yes"}) for menu, entry in MENUS.items()}
 #: Commands that wait for the world outside: the router answers others meanwhile.
 _WAITING = {("tool", "fetch"), ("", "import"), ("system/script", "run"), ("ip/hotspot/active", "login")}
 _WRITERS = {"add", "set", "remove", "enable", "disable", "comment", "unset", "move", "reset", "edit"}
@@ -595,7 +597,9 @@ class Router:
                 items = [self.table(call.menu).get(key) for key in call.args["from"].split(",")]
             if ".id" in call.args:
                 items = [item for item in items if item.id in call.args[".id"].split(",")]
-            rows = [self.row(call.menu, item, call.user) for item in items]
+            # The rest of a long list costs time when two properties of it are asked for.
+            plain = call.proplist is not None and not call.query and set(call.proplist) <= _PLAIN_OF.get(call.menu, frozenset())
+            rows = [{**item, ".id": item.id} if plain else self.row(call.menu, item, call.user) for item in items]
         else:
             rows = [self.row(call.menu, self.singleton(call.menu), call.user)]
         if self.take_fault(f"/{call.menu}", "empty"):

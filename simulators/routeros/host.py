@@ -40,6 +40,7 @@ class Host(Router):
         self._count = {}
         self._guard = threading.Lock()
         self.powered = False
+        self.linked = True
         self.desk = Desk(self, tells_boot)
         self._time_asked = None
         self.after("ip/service", lambda _item: self._reopen())
@@ -79,14 +80,37 @@ class Host(Router):
         if self.desk.tells_boot:
             self.desk.tell_boot(OFF)
         self.desk.settled()
-        self._restart()
+        self.power_cut()
 
     def power_cut(self, seconds=None):
         """Everything ends and nobody is told. ``seconds``: how long it is dark, in real seconds."""
+        self.power_off()
+        time.sleep(self.boot_seconds if seconds is None else seconds)
+        self.power_on()
+
+    def power_off(self):
+        """Dark, until ``power_on``."""
         with self.lock:
             for session in list(self.desk.sessions.values()):
                 self.desk.end(session, "NAS-Error", tell=False)
-        self._restart(seconds)
+        self.stop()
+        with self.lock:
+            self.forget()
+            self.lose_time()
+            self.users_on.clear()
+
+    def power_on(self):
+        self.log("system,info", "router rebooted")
+        self.started = self.clock.now()
+        self.start()
+
+    def link(self, up):
+        """The line between us and the router: without it customers stay on, but neither API nor RADIUS nor CoA get through."""
+        self.linked = self.world_up = up
+        self._reopen()
+        self.desk.listen()
+        if not up:
+            self.drop_connections()
 
     def press_button(self):
         """Confirm a change of device-mode in time, which reboots. :return: whether there was one"""
@@ -97,19 +121,6 @@ class Host(Router):
         self.singleton("system/device-mode").update(wanted)
         self.reboot()
         return True
-
-    def _restart(self, seconds=None):
-        self.stop()
-        with self.lock:
-            self.forget()
-            self.lose_time()
-            self.users_on.clear()
-            self.log("system,info", "router rebooted")
-        wait = self.boot_seconds if seconds is None else seconds
-        if wait:
-            time.sleep(wait)
-        self.started = self.clock.now()
-        self.start()
 
     def forget(self):
         """What lives in memory only."""
@@ -176,7 +187,7 @@ class Host(Router):
     def _reopen(self):
         """Open what should be open, close the rest."""
         wanted = {}
-        if self.powered:
+        if self.powered and self.linked:
             for item in self.table("ip/service"):
                 if item["name"] in self._opened and item["disabled"] == "false":
                     wanted[item["name"]] = (int(item["port"]), item.get("certificate"), item.get("tls-version"))

@@ -419,6 +419,31 @@ def test_after_a_power_cut_numbers_begin_again_and_it_is_1970(router, server, wo
     assert server.accounted[-1]["Event-Timestamp"] == 1_790_000_070
 
 
+def test_a_cut_line_leaves_customers_on(router, server, world):
+    server.users["amina"] = ("p", {"Acct-Interim-Interval": 300})
+    session = router.desk.dial("amina", "p")
+    session.use(down=8000)
+    world.settled()
+    router.link(False)
+    with pytest.raises(OSError, match="refused"):
+        connect(router)
+    assert radclient(router, "disconnect", {"User-Name": "amina"})[0] is None
+    with pytest.raises(RefusedError, match="not responding"):
+        router.desk.dial("deng", "p", "02:00:00:00:00:02")
+    world.step(900)
+    assert server.kinds() == [1]
+    router.link(True)
+    world.step(300)
+    assert server.kinds() == [1, 3] and server.accounted[-1]["Acct-Output-Octets"] == 1_200_000
+    assert rows(router, "ppp", "active")
+
+
+def test_an_answer_with_a_rate_that_cannot_be_read_lets_nobody_in(router, server):
+    server.users["amina"] = ("p", {"Mikrotik-Rate-Limit": "1M/"})
+    with pytest.raises(RefusedError, match="rate limit"):
+        router.desk.dial("amina", "p")
+
+
 def test_a_reboot_tells_and_boot_is_told_when_asked_for(world, server):
     router = world.add("telling", address="127.0.1.3", tells_boot=True, password=PASSWORD)
     api = connect(router)
