@@ -5,6 +5,7 @@ import datetime
 import doctest
 import importlib.util
 import pathlib
+import random
 import socket
 import sys
 import threading
@@ -188,6 +189,63 @@ def test_a_long_word_is_read_and_an_endless_drip_is_not(router):
     threading.Thread(target=drip, daemon=True).start()
     with make(router, "api", port=listener.getsockname()[1], timeout=0.5) as driver, pytest.raises(routeros.Unreachable, match="no answer in time"):
         driver.rows("interface")
+    listener.close()
+
+
+def peer(*answers, login=True):
+    """:return: the port of a server that answers each connection so, and closes"""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                sock, _peer = listener.accept()
+            except OSError:
+                return
+            with sock:
+                if login:
+                    sock.recv(4096)
+                    sock.sendall(b"\x05!done\x06.tag=1\x00")
+                sock.recv(4096)
+                sock.sendall(b"".join(answers))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener, listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_noise_is_never_an_answer_of_the_api(router, seed):
+    noise = random.Random(seed)
+    pieces = [b"\x00", b"\x03!re", b"\x05!done", b"\x05!trap", b"\x06!fatal", b"\x06.tag=2", b"\x06.tag=9", b"\x04=a=b", b"\x02==", b"\x01?", b"\x05=ret=", b"\xf8", b"\xff\xff", b"\x80", b"\x04\xff\xfe\xfd\xfc"]
+    listener, port = peer(b"".join(noise.choice(pieces) for _nth in range(12)), noise.randbytes(noise.randrange(40)))
+    try:
+        with make(router, "api", port=port, timeout=0.5) as driver:
+            for call in (lambda: driver.add("ppp/secret", {"name": "a"}), driver.capabilities, lambda: driver.run_many([("ppp/secret/add", {"name": "a"})] * 3), lambda: driver.all_rows("ppp/secret")):
+                try:
+                    call()
+                except routeros.RouterError as error:
+                    assert str(error)
+    finally:
+        listener.close()
+
+
+@pytest.mark.parametrize("body", ["5", '"x"', "[1]", '[{"a": 1}]', '{"ret": 5}', "{", "null", '{"error": "x"}', "[[]]", '{"detail": 5, "error": 400}'])
+@pytest.mark.parametrize("status", [200, 302, 400, 500])
+def test_noise_is_never_an_answer_of_rest(router, status, body):
+    listener, port = peer(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode(), login=False)
+    try:
+        with make(router, "rest", port=port, timeout=2) as driver:
+            for call in (lambda: driver.add("ppp/secret", {"name": "a"}), lambda: driver.all_rows("ppp/secret"), lambda: driver.count("ppp/secret"), lambda: driver.get("system/identity")["name"]):
+                with pytest.raises((routeros.RouterError, KeyError)):
+                    call()
+    finally:
+        listener.close()
+
+
+def test_bytes_that_are_no_utf_8_are_seen(router):
+    listener, port = peer(b"\x03!re\x06.tag=2\x0b=comment=a\xe9\x00\x05!done\x06.tag=2\x00")
+    with make(router, "api", port=port) as driver:
+        assert driver.rows("ppp/secret") == [{"comment": "a\ufffd"}]
     listener.close()
 
 

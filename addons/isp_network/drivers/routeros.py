@@ -176,7 +176,8 @@ class Driver:
         :raise Unreachable: the number of items does not agree; nothing may be concluded
         """
         rows = self.rows(menu, fields and [".id", *fields])
-        if len({row.get(".id") for row in rows}) != len(rows):
+        keys = {row.get(".id") for row in rows}
+        if len(keys) != len(rows) or None in keys:
             raise Unreachable(f"/{menu}: items came twice or without an id")
         count = self.count(menu)
         if count != len(rows):
@@ -187,7 +188,10 @@ class Driver:
         return rows
 
     def count(self, menu):
-        return int(self._returned(f"{menu}/print", {"count-only": ""}) or 0)
+        text = self._returned(f"{menu}/print", {"count-only": ""}) or ""
+        if not text.isdigit():
+            raise Unreachable(f"/{menu}: no number of items came")
+        return int(text)
 
     def get(self, menu):
         """:return: the values of a menu that has one set of them, such as ``system/identity``"""
@@ -226,7 +230,7 @@ class Driver:
     def traffic(self, interfaces):
         """:return: {interface: (bits a second received from it, sent to it)} now"""
         rows = self.run("interface/monitor-traffic", {"interface": ",".join(interfaces), "once": ""})
-        return {row["name"]: (int(row.get("rx-bits-per-second", 0)), int(row.get("tx-bits-per-second", 0))) for row in rows}
+        return {row.get("name", ""): (number(row.get("rx-bits-per-second")), number(row.get("tx-bits-per-second"))) for row in rows}
 
     def export(self, sensitive=False):
         """The configuration as the router writes it, by a file that is removed again (the user needs the policies ftp, read, write, test).
@@ -253,7 +257,7 @@ class Driver:
 
     def _long_file(self, row):
         """Contents above some tens of kilobytes are read in pieces (7.13 and later)."""
-        pieces, offset, size = [], 0, int(row["size"])
+        pieces, offset, size = [], 0, number(row.get("size"))
         while offset < size:
             [piece] = self.run("file/read", {"file": row["name"], "offset": str(offset), "chunk-size": str(_PIECE)})
             pieces.append(piece.get("data", ""))
@@ -282,8 +286,8 @@ class Driver:
             clock_error=(moment - now).total_seconds() if moment else None,
             ntp=self._perhaps("system/ntp/client").get("status", ""),
             uptime=duration(resource.get("uptime", "0s")),
-            cpu_load=int(resource.get("cpu-load") or 0),
-            free_memory=int(resource.get("free-memory") or 0),
+            cpu_load=number(resource.get("cpu-load")),
+            free_memory=number(resource.get("free-memory")),
         )
 
     def _perhaps(self, menu):
@@ -334,6 +338,14 @@ def duration(text):
         return int(text) if text.isdigit() else 0
     total = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([wdhms])", found[1]))
     return total + sum(int(part or 0) * factor for part, factor in zip(found.groups()[1:], (3600, 60, 1), strict=True))
+
+
+def number(text):
+    """
+    >>> number("12"), number(None), number("1.5 %")
+    (12, 0, 0)
+    """
+    return int(text) if text and text.isdigit() else 0
 
 
 def version_of(text):

@@ -10,7 +10,7 @@ import time
 
 from librouteros.connections import SocketTransport
 from librouteros.exceptions import LibRouterosError
-from librouteros.protocol import ApiProtocol
+from librouteros.protocol import ApiProtocol, decode_length, determine_length
 
 from .routeros import Driver, NotAllowed, NotTrusted, Unknown, Unreachable, is_change, refusal
 
@@ -54,6 +54,23 @@ class _Transport(SocketTransport):
         return self._data[self._at - length : self._at]
 
 
+class _Protocol(ApiProtocol):
+    def readSentence(self):
+        """:return: (reply word, the other words); an empty sentence is skipped"""
+        words = []
+        while not words:
+            words = list(iter(self.readWord, ""))
+        if words[0] == "!fatal":
+            raise LibRouterosError(" ".join(words[1:]) or "the router closed the connection")
+        return words[0], words[1:]
+
+    def readWord(self):
+        """Bytes that are no UTF-8 are seen as such, not dropped."""
+        first = self.transport.read(1)
+        length = decode_length(first + self.transport.read(determine_length(first)))
+        return self.transport.read(length).decode("utf-8", "replace")
+
+
 class Api(Driver):
     _protocol = None
     _transport = None
@@ -87,6 +104,8 @@ class Api(Driver):
                     waiting[self._send(command, values)] = (position, command, [])
                     position += 1
                 tag, refused, ret = self._next_end(waiting)
+                # Each answer is progress: the time is for one command, not for all.
+                self._transport.begin()
                 at, command, _rows = waiting.pop(tag)
                 answers[at] = refusal(refused, command) if refused is not None else ret
         except (OSError, LibRouterosError, ValueError) as error:
@@ -166,7 +185,7 @@ class Api(Driver):
         if address.tls:
             sock = self._trusted(sock)
         self._transport = _Transport(sock, address.timeout)
-        self._protocol = ApiProtocol(transport=self._transport, encoding="utf-8")
+        self._protocol = _Protocol(transport=self._transport, encoding="utf-8")
         try:
             self._tag += 1
             self._transport.begin()

@@ -66,7 +66,10 @@ class Rest(Driver):
         answer = self._ask(command, values or {})
         if isinstance(answer, list):
             answer = answer[0] if len(answer) == 1 else {}
-        return answer.get("ret") if isinstance(answer, dict) else None
+        ret = answer.get("ret") if isinstance(answer, dict) else None
+        if ret is not None and not isinstance(ret, str):
+            raise self._lost(command, "the answer is no text")
+        return ret
 
     def run_many(self, commands):
         commands = list(commands)
@@ -134,8 +137,8 @@ class Rest(Driver):
         if status < 300:
             return answer
         detail = answer.get("detail") or answer.get("message") if isinstance(answer, dict) else None
-        if detail and (status < 500 or "permissions" in detail):
-            raise refusal(str(detail), command)
+        if isinstance(detail, str) and (400 <= status < 500 or "permissions" in detail):
+            raise refusal(detail, command)
         raise self._lost(command, f"status {status}")
 
     def _lost(self, command, reason):
