@@ -1,9 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
+
+_logger = logging.getLogger(__name__)
 
 #: Lines that become messages in one transaction.
 FEED = 500
@@ -111,13 +115,32 @@ class IspSmsBulk(models.Model):
 
         :param commit: ``commit(processed=0)`` commits and returns the seconds left
         """
-        retried = self.env["isp.sms.message"]._retried
         while True:
-            done = 0
-            for bulk in self.search([("state", "in", _BUSY)], order="id"):
-                done += retried(bulk._step)
+            done = sum(bulk._step_or_hold() for bulk in self.search([("state", "in", _BUSY)], order="id"))
             if not commit(done) or not done:
                 return
+
+    def _step_or_hold(self):
+        """A step, committed. One that fails holds this bulk, for a person, and no other."""
+        retried = self.env["isp.sms.message"]._retried
+        try:
+            return retried(self._step)
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception as error:
+            _logger.exception("Bulk SMS %s (%s) is held", self.id, self.name)
+            self.env.cr.rollback()
+            self.env.invalidate_all()
+            text = str(error) or type(error).__name__
+            retried(lambda: self._hold(text))
+            return 0
+
+    def _hold(self, text):
+        if self.state == "previewing":
+            self._forget_preview()
+        elif self.state == "running":
+            self.state = "paused"
+        self.message_post(body=self.env._("It was held, for this error: %s", text[:500]))
 
     def _step(self):
         """One step of this bulk in the present transaction. :return: how many contacts it was about"""

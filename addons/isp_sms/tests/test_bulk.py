@@ -378,6 +378,23 @@ class TestRun(BulkCase):
             bulk.unlink()
         bulk.per_minute = 3
 
+    def test_one_that_fails_is_held_and_no_other(self):
+        broken, fine = self.running(), self.running()
+        prepare = type(broken)._prepare_message
+
+        def fail(bulk, line, one):
+            if bulk == broken:
+                raise ValueError("no way")
+            return prepare(bulk, line, one)
+
+        self.patch(type(broken), "_prepare_message", fail)
+        self.patch(self.env.cr, "rollback", lambda: None)
+        with mute_logger("odoo.addons.isp_sms.models.isp_sms_bulk_run"):
+            self.work()
+        self.dispatch()
+        self.assertEqual((broken.state, broken.gone_count, fine.gone_count), ("paused", 0, 3))
+        self.assertIn("no way", broken.message_ids[0].body)
+
     def test_old_lines_go_and_the_figures_stay(self):
         bulk = self.running()
         self.work()
