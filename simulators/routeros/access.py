@@ -107,7 +107,10 @@ class Session:
             self.downloaded += down
             self.last_used = moment
             for item in self._counters():
-                item.more["bytes"] = [round(item.more.get("bytes", [0, 0])[0] + up), round(item.more.get("bytes", [0, 0])[1] + down)]
+                _count(item, up, down)
+            uplink = self.desk.router.find_name("interface", self.desk.router.uplink)
+            if uplink is not None and uplink is not self.port:
+                _count(uplink, down, up)
         self.last = moment
 
     def _counters(self):
@@ -953,6 +956,11 @@ class Desk:
         if self._listener is not None:
             self._listener.end()
             self._listener = None
+
+
+def _count(item, received, sent):
+    old = item.more.get("bytes", (0, 0))
+    item.more["bytes"] = [round(old[0] + received), round(old[1] + sent)]
 
 
 def _first(attributes, name):

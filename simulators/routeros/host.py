@@ -22,17 +22,19 @@ class Host(Router):
 
     :param ports: {"api": 0...}: 0 takes a free port, which /ip/service then shows. Services that are not named are not opened,
         for the usual ports below 1024 are not ours to take.
+    :param uplink: the interface to the internet: what customers download comes in there
     :param boot_seconds: real seconds that a reboot takes
     :param tells_boot: Accounting-On and -Off are sent: whether devices do is not documented
     :param old_login: the challenge of RouterOS before 6.43 is offered too
     """
 
-    def __init__(self, name="MikroTik", *, ports=None, boot_seconds=0.2, old_login=True, tells_boot=False, **more):
+    def __init__(self, name="MikroTik", *, ports=None, uplink="ether1", boot_seconds=0.2, old_login=True, tells_boot=False, **more):
         ports = {"api": 0, "api-ssl": 0, "www": 0, "www-ssl": 0} if ports is None else dict(ports)
         address = more.get("address", "127.0.0.1")
         for service, port in ports.items():
             ports[service] = port or _free_port(address)
         super().__init__(name, ports=ports, **more)
+        self.uplink = uplink
         self.boot_seconds, self.old_login = boot_seconds, old_login
         self._opened = set(ports)
         self._servers = {}
@@ -173,6 +175,8 @@ class Host(Router):
         if item.dynamic:
             return super().rate_of(item)
         rates = [session.rate for session in self.desk.sessions.values() if item["name"] in (session.server["interface"], "aggregate")]
+        if item["name"] == self.uplink and not rates:
+            rates = [session.rate[::-1] for session in self.desk.sessions.values()]
         return sum(rate[0] for rate in rates), sum(rate[1] for rate in rates)
 
     def drop_connections(self):

@@ -52,7 +52,8 @@ class Server:
                 if self.lose:
                     self.lose -= 1
                 elif answer := function(data, peer):
-                    sock.sendto(answer, peer)
+                    with contextlib.suppress(OSError):
+                        sock.sendto(answer, peer)
 
     def stop(self):
         for sock in self._sockets:
@@ -327,6 +328,10 @@ def test_interims_count_and_gigawords_carry(router, server, world):
     assert queue["bytes"] == f"125000000/{1000 * 12_500_000}" and queue["rate"] == "1000000/100000000"
     monitor = tuple(connect(router)("/interface/monitor-traffic", interface="ether2,<pppoe-amina>", once=""))
     assert [(row["name"], row["tx-bits-per-second"]) for row in monitor] == [("ether2", 100_000_000), ("<pppoe-amina>", 100_000_000)]
+    [uplink] = tuple(connect(router)("/interface/monitor-traffic", interface="ether1", once=""))
+    assert (uplink["rx-bits-per-second"], uplink["tx-bits-per-second"]) == (100_000_000, 1_000_000)
+    octets = {row["name"]: (row["rx-byte"], row["tx-byte"]) for row in rows(router, "interface")}
+    assert octets["ether2"] == octets["<pppoe-amina>"] == octets["ether1"][::-1] == (125_000_000, 12_500_000_000)
 
 
 @pytest.mark.parametrize(
