@@ -26,6 +26,6 @@
         "views/menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["isp_sms/static/src/sms_widget/*", "isp_sms/static/src/progress/*"],
+        "web.assets_backend": ["isp_sms/static/src/sms_widget/*", "isp_sms/static/src/progress/*", "isp_sms/static/src/log/*"],
     },
 }
