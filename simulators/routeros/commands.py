@@ -168,6 +168,19 @@ def _run_script(router, call):
     return Reply()
 
 
+def _execute(router, call):
+    """A script in the background: what goes wrong stands in the log, not in the answer. With as-string the caller waits for what it wrote."""
+    router.need(call.user, "test")
+    if "script" not in call.args:
+        raise Trap("missing value(s) of argument(s) script", ARGUMENT)
+    output = ""
+    try:
+        output = script.run(router, call.args["script"], call.user)
+    except Trap as trap:
+        router.log("script,error", f"executing script failed, {trap.message}")
+    return Reply(ret=output if _asked(call, "as-string") else "*1")
+
+
 # --- interfaces ---
 
 
@@ -674,6 +687,7 @@ _SPECIAL = {
     ("file", "read"): _read_file,
     ("tool", "fetch"): _fetch,
     ("", "import"): _import,
+    ("", "execute"): _execute,
     ("", "ping"): _ping,
     ("certificate", "sign"): _sign,
     ("certificate", "export-certificate"): _export_certificate,

@@ -20,7 +20,7 @@ _PLAIN = Menu(flags=())
 #: Properties that an item holds as they are shown.
 _PLAIN_OF = {menu: frozenset({".id", "disabled"} | {name for name, spec in entry.fields.items() if spec.shown == "yes"}) for menu, entry in MENUS.items()}
 #: Commands that wait for the world outside: the router answers others meanwhile.
-_WAITING = {("tool", "fetch"), ("", "import"), ("system/script", "run"), ("ip/hotspot/active", "login")}
+_WAITING = {("tool", "fetch"), ("", "import"), ("", "execute"), ("system/script", "run"), ("ip/hotspot/active", "login")}
 _WRITERS = {"add", "set", "remove", "enable", "disable", "comment", "unset", "move", "reset", "edit"}
 _READERS = {"print", "get", "find", "export", "listen", "getall", "monitor", "monitor-traffic"}
 #: What a factory leaves when it ends: nothing is known of time.

@@ -547,6 +547,16 @@ def test_device_mode_needs_a_hand_at_the_router(router, api):
 # --- scripts ---
 
 
+def test_a_script_by_execute(router, api):
+    url = f"http://127.0.0.1:{router.port('www')}/rest/execute"
+    ask = functools.partial(requests.post, url, auth=("admin", PASSWORD), timeout=10)
+    assert ask(json={"script": ":put [/system identity get name]", "as-string": True}).json() == {"ret": "r1"}
+    assert "ret" in ask(json={"script": "/ip pool add name=p ranges=10.0.0.2-10.0.0.3"}).json()
+    assert [row["name"] for row in api.path("ip", "pool")] == ["p"]
+    assert tuple(api("/execute", script="/frob"))[0]["ret"]
+    assert "bad command name frob" in [row["message"] for row in api.path("log")][-1]
+
+
 class Files(BaseHTTPRequestHandler):
     files = {}
 
