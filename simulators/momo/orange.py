@@ -170,7 +170,7 @@ def _order_of(op, pay_token):
 def _form(order, problem=""):
     problem = f'<p class="bad" role="alert">{html.escape(problem)}</p>' if problem else ""
     return page(f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Orange Money</title><style>body{{font:16px sans-serif;max-width:22rem;margin:1rem auto;padding:0 1rem}}h1{{color:#c50}}
+<link rel="icon" href="data:,"><title>Orange Money</title><style>body{{font:16px sans-serif;max-width:22rem;margin:1rem auto;padding:0 1rem}}h1{{color:#c50}}
 input,button{{font:inherit;width:100%;padding:.6rem;margin:.3rem 0;box-sizing:border-box}}.bad{{color:#a00}}</style>
 <h1>Orange Money</h1><p>{html.escape(order["reference"])}: <b>{order["amount"]:,}</b></p>{problem}
 <form method="post"><label>Number <input name="number" inputmode="numeric" required></label>
