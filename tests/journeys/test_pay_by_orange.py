@@ -157,6 +157,7 @@ def test_paid_and_back(shop, size):
         confirm(shop, page)
         page.wait_for_url("**/payment/wallet/wait/**")
         page.wait_for_selector("#wallet.done")
+        assert page.locator("#go").is_visible() and not page.locator("#page").is_visible()
         assert "Paid. Thank you!" in page.text_content("#title")
         assert sideways(page) <= 1
         page.screenshot(path=shop.instance.dir / f"paid-{size['width']}.png")
@@ -260,7 +261,7 @@ def test_odoo_killed_while_orange_is_asked_for_its_page(shop):
     assert len(shop.orders("SUCCESS")) == 1
 
 
-@pytest.mark.parametrize("moment", [0, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("moment", [0, 0.5, 1.5])
 def test_odoo_killed_while_the_payer_comes_back(shop, moment):
     """SIGKILL when Orange has the money and we are about to know, to read or to book it."""
     invoice, url = shop.invoice()

@@ -267,7 +267,9 @@ class PaymentTransaction(models.Model):
         if self.state not in ("done", "error", "cancel"):
             self._wallet_look()
         number = f"\u2066{mask(self.wallet_msisdn)}\u2069"
-        if self.state == "done":
+        if self.state == "done" and not self._wallet_is_settled():
+            state, title, text = "waiting", self.env._("Paid. Thank you!"), self.env._("The payment is being booked. You may close this page.")
+        elif self.state == "done":
             state, title = "done", self.env._("Paid. Thank you!")
             text = self.env._("Operator's reference: %(reference)s", reference=self.provider_reference or self.reference)
         elif self.state in ("error", "cancel"):
@@ -287,6 +289,13 @@ class PaymentTransaction(models.Model):
             "number": self.reference,
             "money": self.currency_id.format(self.amount),
         }
+
+    def _wallet_is_settled(self):
+        """:return: whether a paid transaction is booked, or will not be in the next moments: only then the payer is sent on, to an
+        invoice that no longer asks for money
+        """
+        age = (fields.Datetime.now() - (self.last_state_change or fields.Datetime.now())).total_seconds()
+        return self.is_post_processed or bool(self.wallet_problem) or not 0 <= age < 20
 
     def _wallet_look(self):
         """Somebody looks at the waiting page: ask the operator when the last answer is older than 4 seconds."""

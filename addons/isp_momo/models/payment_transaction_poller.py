@@ -153,7 +153,7 @@ class PaymentTransaction(models.Model):
         """
         now = fields.Datetime.now()
         try:
-            rows = self.env.execute_query(
+            self.env.cr.execute(
                 SQL(
                     """UPDATE payment_transaction t SET wallet_asked = %(now)s,
                               wallet_next = %(now)s::timestamp + (5 * COALESCE(p.wallet_timeout, 30) + 60) * interval '1 second'
@@ -165,8 +165,10 @@ class PaymentTransaction(models.Model):
                     now=now,
                     due=self._wallet_due(now),
                     limit=limit,
-                )
+                ),
+                log_exceptions=False,
             )
+            rows = self.env.cr.fetchall()
         except psycopg2.OperationalError:
             # Another one moved a row in the same moment.
             self.env.cr.rollback()
@@ -242,7 +244,8 @@ class PaymentTransaction(models.Model):
             self.env.cr.rollback()
             self.invalidate_model()
             if len(calls) == 1:
-                _logger.warning("The answer for transaction %s was not applied, it is asked for again: %s", calls[0].id, error, exc_info=not isinstance(error, psycopg2.OperationalError))
+                crossed = isinstance(error, psycopg2.OperationalError)
+                _logger.log(logging.INFO if crossed else logging.WARNING, "The answer for transaction %s was not applied, it is asked for again: %s", calls[0].id, error, exc_info=not crossed)
                 return
         for call in calls:
             self._wallet_apply_all([call])

@@ -20,6 +20,8 @@ _logger = logging.getLogger(__name__)
 PATIENCE = 180
 #: Seconds a payer may be late on the operator's page before the payment is closed here; a late success is taken all the same.
 MARGIN = 300
+#: Seconds in which a payer who comes back to a closed payment is not told that nothing was paid.
+BACK = 60
 #: Seconds before its end in which a page is not offered again.
 LAST_CALL = 120
 
@@ -35,6 +37,8 @@ class PaymentTransaction(models.Model):
     _inherit = "payment.transaction"
 
     wallet_left = fields.Datetime(string="Payer went away at", readonly=True, copy=False, help="The payer came back without paying, or says so: the operator's status decides.")
+
+    wallet_back = fields.Datetime(string="Payer came back at", readonly=True, copy=False)
 
     def _wallet_redirects(self):
         return getattr(WALLETS.get(self.provider_code), "flow", None) == "redirect"
@@ -165,8 +169,11 @@ class PaymentTransaction(models.Model):
         :param left: the operator sent the payer to the address for those who cancel; a hint, anybody may open it
         """
         self.ensure_one()
+        now = fields.Datetime.now()
         if left and self.wallet_phase == "sent" and self.state == "draft":
-            self.wallet_left = fields.Datetime.now()
+            self.wallet_left = now
+        elif not left:
+            self.wallet_back = now
         self._wallet_wake()
 
     # === What an answer means ===
@@ -194,6 +201,9 @@ class PaymentTransaction(models.Model):
         if status.begun:
             if self.state == "draft":
                 self._set_pending()
+            # Confirmed after it was closed here: soon to be known.
+            if after := self.wallet_phase == "final" and self._wallet_after(self.wallet_tries):
+                self.wallet_next = min(self.wallet_next or after, after)
             return
         if self.wallet_phase != "sent":
             return
@@ -212,16 +222,23 @@ class PaymentTransaction(models.Model):
 
     # === The payer's pages ===
 
+    def _wallet_came_back_late(self):
+        """:return: whether the payer came back a moment ago from the page of a payment that was closed here: it may be paid after all"""
+        closed = self.state == "error" and self.wallet_reason in ("PAGE_EXPIRED", "TRANSACTION_CANCELED")
+        return bool(closed and self.wallet_back and abs((fields.Datetime.now() - self.wallet_back).total_seconds()) < BACK)
+
     def _get_specific_processing_values(self, processing_values):
         if self._wallet_redirects():
             return {}
         return super()._get_specific_processing_values(processing_values)
 
     def _wallet_state(self):
-        found = super()._wallet_state()
-        if not self._wallet_redirects() or found["state"] != "waiting":
+        found, name = super()._wallet_state(), self.provider_id.name
+        if self._wallet_came_back_late():
+            super()._wallet_look()
+            return {**found, "state": "waiting", "title": self.env._("Asking %(wallet)s …", wallet=name), "text": self.env._("If you have just paid, wait a moment.")}
+        if not self._wallet_redirects() or found["state"] != "waiting" or self.state == "done":
             return found
-        name = self.provider_id.name
         if self.wallet_phase == "to_send" and self.wallet_next:
             title, text = self.env._("Opening %(wallet)s …", wallet=name), self.env._("%(wallet)s is asked for its page. This takes a moment.", wallet=name)
         elif self.state == "pending":

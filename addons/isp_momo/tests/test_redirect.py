@@ -231,7 +231,7 @@ class TestRedirect(OrangeCommon):
         self._poll()
         self.assertEqual(self._orders(), [])
         self._age(tx, days=8)
-        self.env["payment.transaction"]._gc_wallet_pages()
+        self.env["payment.transaction"].sudo()._gc_wallet_pages()
         self.assertEqual((tx.state, tx.wallet_reason), ("error", "PAGE_EXPIRED"))
 
     # === Not paid, or late ===
@@ -282,6 +282,23 @@ class TestRedirect(OrangeCommon):
         tx._wallet_came_back()
         self._poll()
         self.assertEqual(tx.state, "done", "changed their mind: a late success wins")
+
+    def test_back_to_a_closed_payment(self):
+        """Who pays after all and comes back is not told "not paid", and is read until it is known."""
+        self.simulator.fault(result_delay=60)
+        tx = self._asked()
+        self._age(tx, minutes=16)
+        self._read(tx)
+        self.assertEqual(tx._wallet_state()["state"], "failed")
+        self._confirm(tx)
+        tx.wallet_woken = False
+        tx._wallet_came_back()
+        self.assertEqual(tx._wallet_state()["state"], "waiting")
+        self._poll()
+        self.assertLess((tx.wallet_next - fields.Datetime.now()).total_seconds(), 20, "confirmed: soon to be known")
+        self.simulator.control("clock", advance=61)
+        self._read(tx)
+        self.assertEqual((tx.state, tx._wallet_state()["state"]), ("done", "done"))
 
     def test_left_while_the_operator_is_away(self):
         tx = self._asked()
@@ -577,6 +594,16 @@ class TestRedirectPages(OrangeCommon, HttpCase):
         self.assertIn("cannot take the payment now", self._go(path).text)
         for other in ("go", "back", "left"):
             self.assertEqual(self._go(path.replace("/go/", f"/{other}/")[:-1] + "_").status_code, 404)
+
+    def test_paid_is_shown_when_it_is_booked(self):
+        self._go(self._pay())
+        tx = self._transactions()
+        self._confirm(tx)
+        with patch.object(type(tx), "_wallet_book_waiting", lambda self: None):
+            self._read(tx)
+        self.assertEqual((tx.state, tx._wallet_state()["state"]), ("done", "waiting"))
+        tx.last_state_change -= timedelta(seconds=30)
+        self.assertEqual(tx._wallet_state()["state"], "done", "it is paid, whoever has to look at the booking")
 
     # === What Orange calls ===
 
