@@ -108,6 +108,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def house(make_instance):
     instance = make_instance("orange", workers=0)
+    instance.odoo.log.unlink(missing_ok=True)
     instance.momo.start()
     shop = Shop(instance)
     try:

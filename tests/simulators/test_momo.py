@@ -522,6 +522,13 @@ def test_orange_order_twice_and_no_token(orange):
     assert orange.pay()[1].status_code == 401
 
 
+def test_orange_answer_lost_once(orange):
+    control(orange.momo, "faults", {"silence": 1})
+    with pytest.raises(requests.ConnectionError):
+        orange.pay()
+    assert orange.pay()[1].status_code == 201
+
+
 def test_orange_status_needs_all_three(orange):
     body, answer = orange.pay()
     answer = answer.json()

@@ -112,7 +112,8 @@ class PaymentTransaction(models.Model):
                 self._wallet_work(calls)
         if self.state != "draft" or self.wallet_phase != "sent":
             return ""
-        self.wallet_left = False
+        if self.wallet_left:
+            self.wallet_left = False
         return reveal(self, "wallet_payment_url")
 
     def _wallet_claim_this(self):
@@ -122,7 +123,7 @@ class PaymentTransaction(models.Model):
         """
         now = fields.Datetime.now()
         self.flush_recordset()
-        claimed = self.env.execute_query(
+        self.env.cr.execute(
             SQL(
                 """UPDATE payment_transaction SET wallet_asked = %(now)s, wallet_next = %(until)s,
                           wallet_since = CASE WHEN wallet_next IS NULL THEN %(now)s ELSE wallet_since END
@@ -133,8 +134,10 @@ class PaymentTransaction(models.Model):
                 now=now,
                 until=now + timedelta(seconds=15 + (self.provider_id.wallet_timeout or 30)),
                 id=self.id,
-            )
+            ),
+            log_exceptions=False,
         )
+        claimed = self.env.cr.fetchall()
         self.invalidate_recordset()
         calls = self._wallet_calls(now) if claimed else []
         self.env["ir.cron"]._commit_progress()
@@ -169,6 +172,7 @@ class PaymentTransaction(models.Model):
         :param left: the operator sent the payer to the address for those who cancel; a hint, anybody may open it
         """
         self.ensure_one()
+        self._wallet_lock()
         now = fields.Datetime.now()
         if left and self.wallet_phase == "sent" and self.state == "draft":
             self.wallet_left = now
