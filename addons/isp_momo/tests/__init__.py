@@ -5,3 +5,4 @@ from . import test_portal
 from . import test_redirect
 from . import test_refund
 from . import test_request
+from . import test_rights
