@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="script/bench radius", description=__doc__.split("\n")[0])
     parser.add_argument("--accesses", type=int, default=50_000, help="users in both databases")
     parser.add_argument("--sessions", type=int, default=None, help="old sessions in both (default: one a user)")
-    parser.add_argument("--requests", type=int, default=6_000, help="packets of one measurement")
+    parser.add_argument("--requests", type=int, default=15_000, help="packets of one measurement")
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each; the median counts")
     parser.add_argument("--method", choices=("pap", "chap"), default="pap")

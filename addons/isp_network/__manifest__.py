@@ -11,6 +11,7 @@
     "depends": ["isp_billing", "isp_secret", "queue_job"],
     "external_dependencies": {"python": ["librouteros", "pyrad"]},
     "data": [
+        "security/isp_network_groups.xml",
         "security/ir.model.access.csv",
         "security/isp_network_rules.xml",
         "data/queue_job_data.xml",
@@ -23,6 +24,8 @@
         "views/isp_router_views.xml",
         "views/isp_acct_quarantine_views.xml",
         "views/isp_login_attempt_views.xml",
+        "views/isp_radius_server_views.xml",
+        "views/isp_address_views.xml",
         "views/isp_plan_views.xml",
         "views/isp_subscription_views.xml",
         "views/menus.xml",

@@ -73,8 +73,12 @@ class Instance:
         """Passwords are made once per run folder and never leave it."""
         path = self.dir / "secrets.json"
         if path.exists():
-            return json.loads(path.read_text())
-        names = ("postgres", "odoo", "isp_radius", "master")
+            known = json.loads(path.read_text())
+            if "radius_health" not in known:  # a folder of an earlier version
+                known["radius_health"] = secrets.token_urlsafe(18)
+                write_private(path, json.dumps(known))
+            return known
+        names = ("postgres", "odoo", "isp_radius", "master", "radius_health")
         made = {name: secrets.token_urlsafe(18) for name in names}
         made["fernet"] = base64.urlsafe_b64encode(os.urandom(32)).decode()
         write_private(path, json.dumps(made))

@@ -108,7 +108,19 @@ def _watch(instance: Instance, traffic: Traffic) -> int:
                 return 1
             _start_again(name, service)
         traffic.tick()
+        _refresh(instance)
         time.sleep(0.5)
+
+
+def _refresh(instance: Instance) -> None:
+    """New routers and log-ins reach FreeRADIUS's files; what is not right leaves the old ones in place."""
+    try:
+        done = instance.radius.tick()
+    except StackError as error:
+        step(f"FreeRADIUS keeps its files: {error}")
+    else:
+        if done == "routers":
+            step("FreeRADIUS has new routers")
 
 
 def _start_again(name: str, service) -> None:

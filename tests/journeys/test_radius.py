@@ -3,6 +3,7 @@
 
 import re
 import time
+import unittest.mock
 from datetime import timedelta
 
 import pytest
@@ -402,6 +403,86 @@ def test_old_packets_keep_their_time(outage):
         started = int(float(_session(outage, session, "extract(epoch FROM started)")[0]))
         assert abs(started - came) <= 2
     assert _session(outage, "clock-1", "wrong_clock") == ["86400"]
+
+
+def test_log_ins_while_the_database_is_away(outage):
+    """Who may be on line now may log in for an hour from a file; others get silence, so that the router asks elsewhere."""
+    nas = Nas(outage)
+    with env_of(outage) as env:
+        plan = env["isp.plan"].search([("code", "=", "J-HOME")])
+        for name, password in (("DEFAULT", "open-sesame"), ("$INCLUDE /etc/passwd", "x"), ("evil", '"%{exec:id}'), ("plain", "pl-ain")):
+            env["isp.access"].create({"name": name, "password": password, "plan_id": plan.id, "state": "allowed"})
+        env["isp.router"].create({"name": "Hostile\n}", "nas_ip": "127.0.9.9", "radius_secret": "abc${prefix}x"})
+        env["isp.router"].create({"name": "Next", "nas_ip": "127.0.9.8", "radius_secret": "next-secret"})
+    _forget_connections(outage)
+    assert outage.radius.refresh() == "routers"
+    assert "plain" not in (outage.radius.dir / "policy" / "users_fallback").read_text(), "nobody asked for it"
+    with env_of(outage) as env:
+        env["ir.config_parameter"].set_param("isp_network.offline_log_ins", "all")
+    _forget_connections(outage)
+    assert outage.radius.refresh(log_ins=False) == ""
+    assert outage.radius.refresh() == "log-ins"
+    assert len(outage.radius.left_out) == 4, outage.radius.left_out
+    assert outage.radius.refresh() == "", "nothing has changed"
+    assert "client router-" in (outage.radius.dir / "clients.conf").read_text()
+    assert Nas(outage, secret="next-secret", source="127.0.9.8").raw_login(b"plain", "pl-ain").code == ACCEPT
+    outage.postgres.stop()
+    try:
+        for method in ("pap", "chap", "mschap"):
+            reply = nas.login("plain", "pl-ain", method)
+            assert (reply.code, reply.values["Mikrotik-Rate-Limit"], reply.values["Session-Timeout"]) == (ACCEPT, "1024k/2048k", "3600")
+        assert nas.raw_login(b"plain", "pl-ain").signature_is_valid()
+        refused = nas.raw_login(b"plain", "wrong")
+        assert (refused.code, refused.signature_is_valid()) == (REJECT, True)
+        assert {kind for kind, _value in refused.attributes()} == {80}, "nothing but the signature"
+        for user in ("walled", "gone", "evil", "nobody"):
+            assert nas.raw_login(user.encode(), "open-sesame", timeout=5) is None, user
+    finally:
+        outage.postgres.start()
+
+
+def test_files_that_are_not_right_do_not_take_the_place_of_good_ones(outage):
+    before = (outage.radius.dir / "clients.conf").read_text()
+    process = outage.radius.process
+    broken = {"clients.conf": "client x {", "policy/users_fallback": ""}
+    with unittest.mock.patch.object(outage.radius, "_files", return_value=broken), pytest.raises(StackError):
+        outage.radius.refresh()
+    assert (outage.radius.dir / "clients.conf").read_text() == before
+    assert outage.radius.process is process and process.poll() is None
+    assert outage.radius.ready()
+    wait_for(lambda: Nas(outage).login("plain", "pl-ain").code == ACCEPT, 20, "The database is asked again")
+    with env_of(outage) as env:
+        env["isp.access"].search([("name", "=", "plain")])._apply({"password": "changed"})
+    _forget_connections(outage)
+    assert outage.radius.refresh() == "log-ins"
+    assert "changed" in (outage.radius.dir / "policy" / "users_fallback").read_text()
+    wait_for(lambda: Nas(outage).login("plain", "changed").code == ACCEPT, 20, "FreeRADIUS reads its log-ins again")
+
+
+def test_health_as_odoo_asks(instance):
+    instance.odoo.conf()
+    settings = instance.odoo.conf().read_text()
+    assert f"radius_health = 127.0.0.1:{instance.radius.auth_port}" in settings
+    with env_of(instance) as env:
+        server = env["isp.radius.server"].create(
+            {"name": "x", "host": "127.0.0.1", "port": instance.radius.auth_port, "source": "127.0.0.127"}
+        )
+        server.secret = instance.radius._health_secret
+        server._ask()
+        assert server.health == "well", server.last_error
+        server.source = "127.0.0.126"
+        server._ask()
+        assert server.health == "silent", "only the client called health is answered"
+
+
+def test_requests_that_are_not_signed(instance, nas):
+    """A router set to signed requests only: others are dropped, without an answer to guess from."""
+    with env_of(instance) as env:
+        vals = {"name": "Strict", "nas_ip": "127.0.6.1", "radius_secret": "strict-secret", "require_message_auth": True}
+        env["isp.router"].create(vals)
+    strict = Nas(instance, secret="strict-secret", source="127.0.6.1")
+    assert strict.raw_login(b"achol", "pw-achol").code == ACCEPT
+    assert strict.raw_login(b"achol", "pw-achol", signed=False, timeout=3) is None
 
 
 def test_configuration_is_checked(instance):

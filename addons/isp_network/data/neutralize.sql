@@ -2,3 +2,4 @@
 UPDATE isp_router
    SET nas_ip = '192.0.2.1-' || id, radius_secret = NULL, api_user = NULL, api_password_encrypted = NULL, active = false;
 UPDATE isp_router_task SET state = 'failed', message = 'neutralized' WHERE state = 'pending';
+UPDATE isp_radius_server SET active = false;

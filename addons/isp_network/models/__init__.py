@@ -13,3 +13,6 @@ from . import isp_router_task
 from . import isp_acct_quarantine
 from . import isp_login_attempt
 from . import isp_subscription
+from . import isp_radius_server
+from . import isp_address_log
+from . import isp_address_order

@@ -117,3 +117,24 @@ class IspSession(models.Model):
             )
         )
         self.invalidate_model()
+
+    @api.model
+    def _cron_log_addresses(self):
+        """Every 5 minutes: who has which address goes to a log of its own (isp.address.log)."""
+        self.env["isp.address.log"].sudo()._sync()
+
+    @api.autovacuum
+    def _gc_old(self):
+        """Ended sessions are kept for 6 months (system parameter ``isp_network.keep_session_months``; 0: for ever)."""
+        usage = self.env["isp.usage"]
+        first = usage._kept_from("isp_network.keep_session_months")
+        if not first:
+            return None
+        self.env["isp.address.log"].sudo()._sync()
+        # What had something to tell a router goes with it.
+        old = SQL("stopped < %s", first)
+        self.env.cr.execute(
+            SQL("DELETE FROM isp_router_task WHERE state = 'done' AND session_id IN (SELECT id FROM isp_session WHERE %s)", old)
+        )
+        free = SQL("%s AND NOT EXISTS (SELECT 1 FROM isp_router_task t WHERE t.session_id = isp_session.id)", old)
+        return usage._gc(SQL("isp_session"), free)

@@ -18,6 +18,8 @@ KEEP = {
     "isp_network.keep_raw_months": 6,
     "isp_network.keep_hour_months": 13,
     "isp_network.keep_day_months": 36,
+    "isp_network.keep_session_months": 6,
+    "isp_network.keep_address_months": 12,
 }
 
 

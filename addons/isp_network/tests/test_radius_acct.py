@@ -232,3 +232,36 @@ class TestRadiusAcct(NetworkCommon):
         self.assertEqual(self.env.execute_query(query), [(1,)])
         huge = SQL("SELECT radius.acct(%s)", SQL(", ").join(SQL("%s", (text or "x") * 200) for text in texts))
         self.assertEqual(self.env.execute_query(huge), [(1,)])
+
+    @PROPERTY
+    @given(st.lists(TEXT | st.integers(-10, 2**70).map(str), min_size=4, max_size=4))
+    def test_no_text_breaks_the_other_functions(self, texts):
+        for long in (1, 300):
+            values = [text * long for text in texts]
+            marks = SQL(", ").join(SQL("%s", value) for value in values)
+            self.assertEqual(self.env.execute_query(SQL("SELECT radius.acct_nas(%s), radius.postauth(%s)", marks, marks)), [(1, 1)])
+            self.assertEqual(self.env.execute_query(SQL("SELECT count(*) FROM radius.nas(%s)", values[0])), [(0,)])
+
+    def test_wrapped_counters_without_gigawords(self):
+        """A router that does not send gigawords: the counter falls back within a session. Nothing is booked twice, nothing
+        is taken away; from then on what lies above the old highest counts."""
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 10, 4_000_000_000))
+        self._acct("Interim-Update", event=self.start + 600, seconds=600, down=5_000_000, up=20)
+        self._assert_session(20, 4_000_000_000, 600, stopped=False)
+
+    def test_resumed_after_a_power_cut_of_the_server(self):
+        """Hours without a word, closed by us meanwhile; then the session goes on with higher counters: all of it is booked."""
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 1, 10))
+        self.env.cr.execute("UPDATE isp_session SET stopped = last_event, presumed = true, cause = 'Lost-Service'")
+        self._book(("Interim-Update", 7000, 5, 5000))
+        row = self._assert_session(5, 5000, 7000, stopped=False)
+        self.assertFalse(row.cause or row.presumed)
+
+    def test_a_session_of_an_older_generation_is_not_fed_by_the_new(self):
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 600, 50, 5000))
+        self.start += 900
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 60, 6000), ("Stop", 400, 61, 6100))
+        first, second = self._sessions()
+        self.assertEqual((first.superseded, second.superseded), (True, False))
+        self.assertEqual((first.bytes_down, second.bytes_down, bool(second.stopped)), (5000, 6100, True))
+        self.assertEqual(self._used(), (111, 11100, 1000))
