@@ -19,7 +19,10 @@ class IspRouterTask(models.Model):
     session_id = fields.Many2one("isp.session", required=True, readonly=True, ondelete="cascade", index=True)
     access_id = fields.Many2one(related="session_id.access_id", string="User name")
     company_id = fields.Many2one(related="router_id.company_id")
-    kind = fields.Selection([("disconnect", "Disconnect")], required=True, readonly=True, default="disconnect")
+    kind = fields.Selection(
+        [("disconnect", "Disconnect"), ("rate", "Change the speed")], required=True, readonly=True, default="disconnect"
+    )
+    rate = fields.Char(string="Speed given", readonly=True, help="What the router accepted for the session (Mikrotik-Rate-Limit).")
     state = fields.Selection(
         [("pending", "Not yet applied"), ("done", "Applied"), ("failed", "Refused or given up")],
         required=True,
@@ -56,6 +59,7 @@ class IspRouterTask(models.Model):
         if not sessions:
             return
         sessions.flush_recordset()
+        self.flush_model(["state"])
         self.env.cr.execute(
             SQL(
                 """
@@ -75,12 +79,53 @@ class IspRouterTask(models.Model):
     def _send(self, client):
         """Do this task with an open ``coa.Client``; UnreachableError passes through."""
         self.ensure_one()
-        session = self.session_id
-        if session.stopped:
-            self.write({"state": "done", "message": self.env._("The session was over already.")})
+        if self.session_id.stopped:
+            self._close(True, self.env._("The session was over already."))
             return
-        accepted, message = client.disconnect(self._prepare_attributes())
-        self.write({"state": "done" if accepted else "failed", "message": message, "attempts": self.attempts + 1})
+        getattr(self, f"_send_{self.kind}")(client)
+
+    def _send_disconnect(self, client):
+        self._close(*client.disconnect(self._prepare_attributes()))
+
+    def _send_rate(self, client):
+        """Give the session the speed that RADIUS would answer now, whatever was right when the task was written.
+
+        What cannot be told to a running session (no limit at all, the walled garden) or is refused, ends it: the device
+        dials again and is answered anew.
+        """
+        rate = self._rate_of_now()
+        refusal = self.env._("There is no speed that could be sent.")
+        if rate:
+            accepted, message = client.set_rate(self._prepare_attributes(), rate)
+            if accepted and self._verify_rate(rate):
+                self.rate = rate
+                self._close(True, message)
+                return
+            refusal = message
+        ended, message = client.disconnect(self._prepare_attributes())
+        self._close(ended, f"{refusal}. {message}")
+
+    def _verify_rate(self, rate):
+        """Hook: whether the router does what it has acknowledged. The acknowledgement is all that CoA says."""
+        return True
+
+    def _rate_of_now(self):
+        """:return: ``Mikrotik-Rate-Limit`` of the next log-in, None when that would not be an ordinary one with a limit, or would
+        end at an hour that the running session does not know"""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT v.rate FROM isp_access a JOIN isp_plan p ON p.id = a.plan_id CROSS JOIN LATERAL radius.verdict(a.name, NULL, false) v
+                 WHERE a.id = %s AND v.verdict = 'accept' AND (a.fup_rate <> '' OR p.scheduled IS NOT TRUE)
+                """,
+                self.access_id.id,
+            )
+        )
+        return rows[0][0] if rows else None
+
+    def _close(self, done, message):
+        self.write({"state": "done" if done else "failed", "message": message, "attempts": self.attempts + 1})
 
     def _prepare_attributes(self):
         """What names the session to the router (RFC 5176)."""

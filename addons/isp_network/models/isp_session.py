@@ -97,6 +97,11 @@ class IspSession(models.Model):
             return
         self.env["isp.router.task"]._queue("disconnect", known)
 
+    def _queue_rate(self):
+        """As ``_queue_disconnect``: have these sessions told the speed they should have; they go on."""
+        known = self.sudo().filtered(lambda s: s.router_id and not s.stopped)
+        self.env["isp.router.task"]._queue("rate", known)
+
     # === Cron ===
 
     @api.model

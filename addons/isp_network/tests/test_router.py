@@ -17,7 +17,7 @@ SECRET = b"testing123"
 
 
 class FakeRouter(threading.Thread):
-    """A NAS on loopback that answers Disconnect-Requests: "ack", "nak 503", "nak 401", "silent" or "forged"."""
+    """A NAS on loopback that answers Disconnect- and CoA-Requests: "ack", "nak 503", "nak 401", "no rates", "silent" or "forged"."""
 
     def __init__(self, behaviour="ack"):
         super().__init__(daemon=True)
@@ -41,8 +41,11 @@ class FakeRouter(threading.Thread):
             if self.behaviour == "silent":
                 continue
             reply = request.CreateReply()
+            if self.behaviour == "no rates" and request.code == packet.CoARequest:
+                reply.code = packet.CoANAK
+                reply["Error-Cause"] = 401
             if self.behaviour.startswith("nak"):
-                reply.code = packet.DisconnectNAK
+                reply.code = request.code + 2
                 reply["Error-Cause"] = int(self.behaviour.split()[1])
             if self.behaviour == "forged":
                 reply.secret = b"another"
@@ -124,6 +127,67 @@ class TestRouter(NetworkCommon):
         self.assertIn("Event-Timestamp", request)
         self.router._apply_tasks()
         self.assertEqual(len(self.fake.requests), 1, "done is done")
+
+    def _rate(self, rate="256k/512k"):
+        """Queue another speed for the live session. :return: its task, done"""
+        with trap_jobs() as trap:
+            self.access._apply({"fup_rate": rate})
+            self._sessions()._queue_rate()
+            trap.perform_enqueued_jobs()
+        return self._tasks()[-1:]
+
+    def test_speed_of_a_running_session(self):
+        self._online()
+        task = self._rate()
+        self.assertEqual((task.kind, task.state, task.rate, task.message), ("rate", "done", "256k/512k", "Speed 256k/512k"))
+        ((request, genuine),) = self.fake.requests
+        self.assertTrue(genuine)
+        self.assertEqual((request.code, request["Mikrotik-Rate-Limit"]), (packet.CoARequest, ["256k/512k"]))
+        self.assertEqual((request["Acct-Session-Id"], request["Framed-IP-Address"]), (["s1"], ["10.0.0.5"]))
+        self.assertEqual(self._rate(False).rate, "1024k/2048k", "the plan's speed again")
+
+    def test_speed_that_is_right_when_it_is_sent(self):
+        self._online()
+        with trap_jobs() as trap:
+            for rate in ("256k/512k", "128k/128k"):
+                self.access._apply({"fup_rate": rate})
+                self._sessions()._queue_rate()
+            trap.perform_enqueued_jobs()
+        self.assertEqual([(task.state, task.rate) for task in self._tasks()], [("done", "128k/128k")])
+
+    def test_speed_refused_ends_the_session(self):
+        self._online()
+        self.fake.behaviour = "no rates"
+        task = self._rate()
+        self.assertEqual([request.code for request, _genuine in self.fake.requests], [packet.CoARequest, packet.DisconnectRequest])
+        self.assertEqual((task.state, task.rate), ("done", False))
+        self.assertIn("401", task.message)
+
+    def test_speed_of_a_session_that_is_gone(self):
+        self._online()
+        self.fake.behaviour = "nak 503"
+        self.assertEqual(self._rate().state, "done")
+        self.assertEqual(len(self.fake.requests), 1)
+
+    def test_no_speed_to_send_ends_the_session(self):
+        """No limit has no word on the wire; in the walled garden and on a plan with hours the session begins anew."""
+        for number, change in enumerate(
+            (
+                lambda: self.plan.write({"down_kbps": 0, "up_kbps": 0}),
+                lambda: self.access.write({"note": self.env.cr.execute("UPDATE isp_access SET state = 'walled' WHERE id = %s", (self.access.id,))}),
+                lambda: (self.access._apply({"state": "allowed"}), self.plan.write({"rate_ids": [(0, 0, {"down_kbps": 1, "up_kbps": 1})]})),
+            )
+        ):
+            self._online(session=f"n{number}")
+            with trap_jobs():
+                change()
+                self.env.invalidate_all()
+                self._tasks().unlink()
+            self.fake.requests.clear()
+            with trap_jobs() as trap:
+                self._sessions(f"n{number}")._queue_rate()
+                trap.perform_enqueued_jobs()
+            self.assertEqual([request.code for request, _genuine in self.fake.requests], [packet.DisconnectRequest])
 
     def test_session_the_router_does_not_know(self):
         self._online()
