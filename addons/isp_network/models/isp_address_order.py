@@ -49,6 +49,7 @@ class IspAddressOrder(models.Model):
         self.env["isp.address.log"].sudo()._sync()
         return super().create([{**vals, **self._prepare_export(vals)} for vals in vals_list])
 
+    # pylint: disable=method-required-super,no-raise-unlink  # refusing is the whole point
     def write(self, vals):
         raise UserError(self.env._("What was handed out for an order cannot be changed."))
 

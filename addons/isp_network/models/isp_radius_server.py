@@ -91,4 +91,4 @@ class IspRadiusServer(models.Model):
 
     @api.model
     def _cron_ask(self):
-        self.search([])._ask()
+        self.search([("active", "=", True)])._ask()
