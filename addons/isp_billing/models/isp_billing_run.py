@@ -4,7 +4,7 @@ import time
 
 from dateutil.relativedelta import relativedelta
 from psycopg2 import Error as DatabaseError
-from psycopg2 import IntegrityError
+from psycopg2 import IntegrityError, errors
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
@@ -326,9 +326,9 @@ class IspBillingRun(models.Model):
         self.invalidate_recordset()
         run = self.with_company(self.company_id).with_context(**_QUIET)
         if self.state == "running":
-            return run._step_of("rate", worker) or run._step_of("invoice", worker) or run._end("done")
+            return run._step_of("rate", worker) or run._step_of("invoice", worker) or run._end_once("done")
         if self.state == "simulating":
-            return run._step_of("simulate", worker) or run._end("preview")
+            return run._step_of("simulate", worker) or run._end_once("preview")
         return None
 
     def _step_of(self, phase, worker):
@@ -377,11 +377,26 @@ class IspBillingRun(models.Model):
         domain = [("run_id", "=", self.id), ("attempt", "=", self.attempt), ("phase", "=", phase), ("share", "=", share)]
         return self.env["isp.billing.step"].sudo().search(domain, limit=1).last_id
 
+    def _end_once(self, state):
+        """Two workers find nothing left at the same moment: one of them ends the run."""
+        return self._end(state) if self._lock_to_end() else None
+
     def _end(self, state):
         if state == "preview":
             self._add_missing_to_preview()
             self._ask_to_confirm()
         self.write({"state": state, "ended_at": fields.Datetime.now()})
+
+    def _lock_to_end(self):
+        """:return: False when another worker ends this run now, or has since this transaction began"""
+        self.flush_recordset()
+        query = SQL("SELECT id FROM isp_billing_run WHERE id = %s FOR UPDATE SKIP LOCKED", self.id)
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(query, log_exceptions=False)
+                return bool(self.env.cr.fetchone())
+        except errors.SerializationFailure:
+            return False
 
     # --- rating ---
 

@@ -22,7 +22,8 @@ class PaymentTransaction(models.Model):
         wallet = self.filtered(lambda tx: tx.wallet_uuid and tx.state == "done")
         if wallet:
             wallet._wallet_book()
-        rest = self - wallet
+        # Open requests are the poller's: core's job would only write on rows that the poller is about to lock.
+        rest = (self - wallet).filtered(lambda tx: not (tx.wallet_uuid and tx.state in ("draft", "pending")))
         if rest:
             return super(PaymentTransaction, rest)._post_process()
         return None
