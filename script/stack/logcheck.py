@@ -21,8 +21,8 @@ ALLOWED = [
     ),
     (
         "odoo.sql_db",
-        r"(?s)bad query: .*\b(mail_presence|ir_attachment)\b.*could not serialize access",
-        "two tabs of one person, or two clean-ups of files, at one moment: core tries again",
+        r"(?s)bad query: .*\b(mail_presence|ir_attachment|isp_billing_run|isp_period)\b.*could not serialize access",
+        "two tabs of one person, two clean-ups of files, two workers of a billing run at one moment: tried again",
     ),
     (
         "odoo.addons.bus.websocket",
