@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.3.0.0",
+    "version": "19.0.3.1.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -21,6 +21,7 @@
         "views/isp_session_views.xml",
         "views/isp_usage_views.xml",
         "views/isp_router_task_views.xml",
+        "views/isp_router_change_views.xml",
         "views/isp_router_views.xml",
         "views/isp_acct_quarantine_views.xml",
         "views/isp_login_attempt_views.xml",

@@ -13,6 +13,7 @@ A call answers or raises one of three:
 import datetime
 import re
 import secrets
+import ssl
 import time
 from dataclasses import dataclass, field
 
@@ -76,6 +77,7 @@ class Address:
     """Where and as whom.
 
     :ivar ca: PEM of the certificate that is trusted, and no other; empty: those of the system
+    :ivar fingerprint: SHA-256 of the router's own certificate, in hex; with it neither ``ca`` nor the name is looked at
     :ivar server_name: the name in the certificate; empty: ``host``
     :ivar tls: False only within a tunnel: the password goes in clear
     :ivar timeout: seconds to connect, and for each command with its whole answer
@@ -89,6 +91,7 @@ class Address:
     ca: str = ""
     server_name: str = ""
     timeout: float = 10
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,6 +298,23 @@ class Driver:
             return self.get(menu)
         except (Unsupported, NoRight):
             return {}
+
+
+def context_for(address):
+    """:return: the SSLContext that trusts what ``address`` says; a fingerprint is compared by whoever uses it"""
+    context = ssl.create_default_context(cadata=address.ca or None)
+    if address.fingerprint:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def plain_fingerprint(text):
+    """
+    >>> plain_fingerprint("AB:cd:01") == plain_fingerprint("abcd01") == "abcd01"
+    True
+    """
+    return re.sub(r"[^0-9a-f]", "", text.lower())
 
 
 def refusal(message, command=""):

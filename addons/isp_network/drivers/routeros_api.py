@@ -4,6 +4,8 @@
 Every command has a tag, so that a late answer to an earlier one is known for what it is. After anything that is not the answer to our command the connection is closed.
 """
 
+import hashlib
+import hmac
 import socket
 import ssl
 import time
@@ -12,7 +14,17 @@ from librouteros.connections import SocketTransport
 from librouteros.exceptions import LibRouterosError
 from librouteros.protocol import ApiProtocol, decode_length, determine_length
 
-from .routeros import Driver, NotAllowed, NotTrusted, Unknown, Unreachable, is_change, refusal
+from .routeros import (
+    Driver,
+    NotAllowed,
+    NotTrusted,
+    Unknown,
+    Unreachable,
+    context_for,
+    is_change,
+    plain_fingerprint,
+    refusal,
+)
 
 #: Commands on their way at a time: enough for a line with 100 ms, few enough that their answers fit the buffers.
 _WINDOW = 32
@@ -201,15 +213,20 @@ class Api(Driver):
 
     def _trusted(self, sock):
         address = self.address
-        context = ssl.create_default_context(cadata=address.ca or None)
         try:
-            return context.wrap_socket(sock, server_hostname=address.server_name or address.host)
+            secured = context_for(address).wrap_socket(sock, server_hostname=address.server_name or address.host)
         except (ssl.SSLError, ssl.CertificateError) as error:
             sock.close()
             raise NotTrusted(f"{address.host}: TLS: {getattr(error, 'verify_message', '') or error.reason or error}") from None
         except OSError as error:
             sock.close()
             raise Unreachable(f"{address.host}: TLS: {error.strerror or error}") from None
+        if address.fingerprint:
+            found = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+            if not hmac.compare_digest(found, plain_fingerprint(address.fingerprint)):
+                secured.close()
+                raise NotTrusted(f"{address.host}: TLS: another certificate is there (SHA-256 {found})")
+        return secured
 
 
 def _reason(error):

@@ -2,7 +2,6 @@
 """The REST API (7.1 and later; without TLS 7.9 and later): a request for each command, nothing kept. For routers whose API port is not ours to open."""
 
 import json
-import ssl
 import time
 
 import requests
@@ -18,7 +17,9 @@ from .routeros import (
     RouterError,
     Unknown,
     Unreachable,
+    context_for,
     is_change,
+    plain_fingerprint,
     refusal,
 )
 
@@ -33,9 +34,10 @@ class _Adapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args, **kwargs):
-        context = ssl.create_default_context(cadata=self._address.ca or None)
-        kwargs["ssl_context"] = context
-        if self._address.server_name:
+        kwargs["ssl_context"] = context_for(self._address)
+        if self._address.fingerprint:
+            kwargs["assert_fingerprint"] = plain_fingerprint(self._address.fingerprint)
+        elif self._address.server_name:
             kwargs["server_hostname"] = kwargs["assert_hostname"] = self._address.server_name
         return super().init_poolmanager(*args, **kwargs)
 
@@ -51,6 +53,8 @@ class Rest(Driver):
         self._session.auth = (address.user.encode(), address.password.encode())
         if address.tls:
             self._session.mount("https://", _Adapter(address))
+            # With a fingerprint the certificate itself is compared (assert_fingerprint), not who signed it.
+            self._session.verify = not address.fingerprint
 
     def close(self):
         self._session.close()

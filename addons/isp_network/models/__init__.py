@@ -4,6 +4,9 @@ from . import isp_plan
 from . import isp_plan_rate
 from . import isp_access
 from . import isp_router
+from . import isp_router_wire
+from . import isp_router_keep
+from . import isp_router_change
 from . import isp_session
 from . import isp_usage
 from . import isp_usage_day
@@ -13,6 +16,8 @@ from . import isp_router_task
 from . import isp_acct_quarantine
 from . import isp_login_attempt
 from . import isp_subscription
+from . import isp_subscription_router
+from . import isp_access_router
 from . import isp_radius_server
 from . import isp_address_log
 from . import isp_address_order

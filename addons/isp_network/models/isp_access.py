@@ -164,7 +164,7 @@ class IspAccess(models.Model):
         before = self._wire_profiles()
         result = super().write(vals)
         after = self._wire_profiles()
-        self.filtered(lambda a: before.get(a.id) != after.get(a.id))._queue_disconnect()
+        self.with_context(wire_before=before).filtered(lambda a: before.get(a.id) != after.get(a.id))._queue_disconnect()
         return result
 
     @api.ondelete(at_uninstall=False)

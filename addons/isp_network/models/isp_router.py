@@ -10,7 +10,9 @@ from odoo.tools import SQL
 
 from odoo.addons.isp_secret.tools.secret import encrypt
 
-from ..drivers import coa
+from ..drivers import coa, routeros
+from ..engine import desired
+from .isp_router_task import OPEN
 from .isp_session import ALIVE
 
 _logger = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ BACK_OFF = (10, 30, 60, 300, 900, 1800, 3600)
 MAX_FAILURES = 50
 #: Tasks of one job: a job stays short, the rest follows in the next one.
 BATCH = 500
+#: Accesses of one job that brings a router up to date: each round reads its menus once, whatever their number.
+SYNC_BATCH = 5000
 _SECRET = re.compile(r"^[!#-&(-\[\]-~]{6,64}$")
 
 
@@ -80,7 +84,7 @@ class IspRouter(models.Model):
     @api.depends("task_ids.state")
     def _compute_open_tasks(self):
         groups = self.env["isp.router.task"]._read_group(
-            [("router_id", "in", self.ids), ("state", "!=", "done")], ["router_id"], ["__count"]
+            [("router_id", "in", self.ids), ("state", "in", OPEN)], ["router_id"], ["__count"]
         )
         counts = {router.id: count for router, count in groups}
         for router in self:
@@ -160,36 +164,102 @@ class IspRouter(models.Model):
         """
         for router in self.sudo():
             router.with_delay(
-                channel="root.router",
+                channel=router._channel(),
                 identity_key=f"isp_network.router.{router.id}",
                 eta=seconds,
                 description=self.env._("Apply changes on router %(name)s", name=router.name),
             )._apply_tasks()
 
     def _apply_tasks(self):
-        """Job: tell the router what is pending. Safe to run again: a session that is gone answers "not found" (503).
+        """Job: tell the router what is pending. Safe to run again: a session that is gone answers "not found" (503), and what the
+        router keeps is read before it is written.
 
-        A silent router ends the round: what was answered is kept, the rest waits for the next job, later each
-        time (BACK_OFF), at most MAX_FAILURES times. The wait is a new job and not a RetryableJobError, which would
-        roll back the answers already written.
+        First what it keeps, then its sessions, whose devices dial again and find it. A silent router ends the round: what was
+        answered is kept, the rest waits for the next job, later each time (BACK_OFF), at most MAX_FAILURES times: meanwhile one question
+        a job is all that it is asked. The wait is a new job and not a RetryableJobError, which would roll back the answers already written.
         """
         self.ensure_one()
         router = self.sudo()
-        tasks = router.env["isp.router.task"].search(
-            [("router_id", "=", router.id), ("state", "=", "pending")], order="id", limit=BATCH
-        )
-        if not (tasks and router.active):
+        if not router.active:
             return
+        pending = [("router_id", "=", router.id), ("state", "=", "pending")]
+        tasks = router.env["isp.router.task"]
+        synced = tasks.search([*pending, ("kind", "=", "sync")], order="id", limit=SYNC_BATCH)
+        told = tasks.search([*pending, ("kind", "!=", "sync")], order="id", limit=BATCH)
+        if not (synced or told):
+            return
+        router._lock()
         try:
-            with coa.Client(router.nas_ip, router.coa_port, router.radius_secret or "") as client:
-                for task in tasks:
-                    task._send(client)
+            if synced:
+                router._apply_sync(synced)
+            if told:
+                router._tell_sessions(told._drop_settled())
         except coa.UnreachableError as error:
             router._on_silence(str(error))
             return
-        router.write({"failures": 0, "last_error": False, "next_try": False})
-        if len(tasks) == BATCH:
+        except routeros.RouterError as error:
+            router._on_silence(router._explain(error))
+            return
+        if router.failures or router.last_error or router.next_try:
+            router.write({"failures": 0, "last_error": False, "next_try": False})
+        if len(told) == BATCH or len(synced) == SYNC_BATCH:
             router._queue_job()
+
+    def _tell_sessions(self, tasks):
+        """CoA for each; with an API each is verified, and what CoA did not do is done by the API.
+
+        :raise UnreachableError: CoA is not answered and there is no API; RouterError: nor does the API answer
+        """
+        silence = None
+        try:
+            with coa.Client(self.nas_ip, self.coa_port, self.radius_secret or "") as client:
+                for task in tasks:
+                    task._send(client)
+        except coa.UnreachableError as error:
+            if self.wire == "none":
+                raise
+            silence = error
+            tasks.filtered(lambda t: t.state == "pending").write({"message": str(error)})
+        open_tasks = tasks.filtered(lambda t: not t.session_id.stopped)
+        if self.wire == "none" or not open_tasks:
+            return
+        try:
+            with self._driver() as driver:
+                open_tasks._verify(driver)
+        except routeros.RouterError as error:
+            if silence:
+                raise
+            # The router answered CoA: its word stands, and the next look at its health says what is wrong with the API.
+            _logger.info("Router %s: not verified: %s", self.name, error.message)
+
+    def _apply_sync(self, tasks):
+        """Bring what the router keeps of these accesses to what it should be: read, write the difference, read again.
+
+        :raise RouterError: the connection failed; nothing is taken as done
+        """
+        if self.keeps == "nothing":
+            tasks.write({"state": "done", "message": self.env._("Nothing is kept on this router.")})
+            return
+        keys = {f"isp:{access.id}" for access in tasks.access_id}
+        items, problems = self._desired_items(tasks.access_id)
+        with self._driver() as driver:
+            plan = desired.plan(items, self._read_kept(driver), only=keys)
+            refused = {step.key: reason for step, reason in self._carry_out(driver, plan)}
+            left = desired.plan(items, self._read_kept(driver), only=keys) if plan.steps else plan
+        waiting = {key: name for _menu, key, name in left.conflicts}
+        undone = {step.key for step in left.steps}
+        done = tasks.browse()
+        for task in tasks:
+            key, reason = f"isp:{task.access_id.id}", problems.get(task.access_id.id)
+            if key in waiting:
+                reason = self.env._("%(name)s is somebody else's item on the router: remove or rename it there.", name=waiting[key])
+            elif key in undone:
+                reason = refused.get(key) or self.env._("The router took it and does not show it.")
+            if reason:
+                task.write({"state": "failed", "message": reason, "attempts": task.attempts + 1})
+            else:
+                done |= task
+        done.write({"state": "done", "message": self.env._("Kept on the router as it should be.")})
 
     def _on_silence(self, message):
         """The router did not answer: try later, or give its tasks up after MAX_FAILURES times."""

@@ -5,6 +5,8 @@ from . import test_radius_acct
 from . import test_radius_role
 from . import test_access
 from . import test_router
+from . import test_router_api
+from . import test_desired
 from . import test_usage
 from . import test_address_log
 from . import test_radius_server

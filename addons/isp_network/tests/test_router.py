@@ -84,7 +84,7 @@ class TestRouter(NetworkCommon):
             trap.assert_jobs_count(1, only=self.router._apply_tasks)
             trap.assert_enqueued_job(
                 self.router._apply_tasks,
-                properties={"channel": "root.router", "identity_key": f"isp_network.router.{self.router.id}"},
+                properties={"channel": f"root.router.{self.router.id}", "identity_key": f"isp_network.router.{self.router.id}"},
             )
             self.assertEqual(self._tasks().mapped("state"), ["pending"])
             self.subscription._set_state("active", "payment")
@@ -217,7 +217,7 @@ class TestRouter(NetworkCommon):
             self.fake.behaviour = behaviour
             self.router.failures = 0
             with trap_jobs():
-                self.subscription._set_state("suspended" if self.subscription.state == "active" else "active", "staff")
+                self._sessions()._queue_disconnect()
             with trap_jobs() as trap:
                 self.router._apply_tasks()
                 self.assertTrue(trap.enqueued_jobs[0].eta)

@@ -1,0 +1,1 @@
+from . import isp_router_task_give_up
