@@ -49,7 +49,7 @@ class Tab:
             },
         ).json()
         assert "error" not in answer, answer
-        return answer["result"]
+        return answer.get("result")  # nothing is sent for None
 
     def menus(self, root: str) -> list[tuple[str, int | str]]:
         """(name, action) of every menu below the one with external id ``root``."""

@@ -108,6 +108,8 @@ def _pictures(url: str) -> None:
         _save(office, "subscribers-arabic-phone")
     _in_both_languages(url, users["Cashier"], _cash_desk)
     _in_both_languages(url, users["Billing manager"], _billing)
+    _in_both_languages(url, users["Billing manager"], _sms)
+    _mobile_money(url, users)
 
 
 def _in_both_languages(url: str, user: dict, take) -> None:
@@ -147,6 +149,66 @@ def _billing(office, suffix: str) -> None:
     ):
         _open_first(office, model, domain)
         _save(office, f"{name}{suffix}")
+
+
+def _sms(office, suffix: str) -> None:
+    """SMS to many: what would go out, before anything does."""
+    text = {
+        "name": "Fibre to Gudele cut" if not suffix else "انقطاع الألياف في قوديلي",
+        "body": "Dear {name}, the fibre to Gudele is cut. We expect it back by 18:00. Juba Net",
+        "body_ar": "انقطعت الألياف في قوديلي. نتوقع العودة 18:00. جوبا نت",
+        "service": True,
+    }
+    (bulk,) = office.call("isp.sms.bulk", "create", [text])
+    office.call("isp.sms.bulk", "action_preview", [bulk])
+    _open_record(office, "isp.sms.bulk", bulk)
+    _save(office, f"bulk-sms{suffix}")
+    office.page.set_viewport_size({"width": 360, "height": 740})
+    _open_record(office, "isp.sms.bulk", bulk)
+    _save(office, f"bulk-sms{suffix}-phone")
+    office.call("isp.sms.bulk", "unlink", [bulk])
+
+
+def _mobile_money(url: str, users: dict) -> None:
+    """A customer pays an invoice on a small screen, and the telephone that is asked."""
+    from stack.browser import DESK, PHONE, tab
+
+    with tab(url, DESK) as office:
+        _enter(office, users["Administrator"])
+        (payer,) = office.call("res.users", "search_read", [("login", "=", demo.USERS[-1]["login"])], ["partner_id"])
+        owed = [("partner_id", "=", payer["partner_id"][0]), ("state", "=", "posted"), ("amount_residual", ">", 0)]
+        invoices = office.call("account.move", "search", owed, order="id desc", limit=2)
+        links = [office.call("account.move", "get_portal_url", [invoice]) for invoice in invoices]
+        domain = [("code", "=", "mtn_momo"), ("state", "=", "enabled")]
+        (wallet,) = office.call("payment.provider", "search_read", domain, ["wallet_base_url"], limit=1)
+        (partner,) = office.call("res.partner", "read", payer["partner_id"][:1], ["phone_sanitized"])
+    number = partner["phone_sanitized"].lstrip("+")
+    for lang, suffix in (("en_US", ""), ("ar_001", "-arabic")):
+        for size, place in ((DESK, ""), (PHONE, "-phone")):
+            with tab(url, size) as customer:
+                page = customer.page
+                page.context.add_cookies([{"name": "frontend_lang", "value": lang, "url": url}])
+                page.goto(f"{url}{links[0]}")
+                page.locator('a[data-bs-target="#pay_with"]:visible').first.click()
+                page.locator('input[name="wallet_msisdn"]').wait_for(state="visible")
+                page.fill('input[name="wallet_msisdn"]', f"0{number[3:]}")
+                _save(customer, f"pay{suffix}{place}")
+                if not place:
+                    continue
+                page.locator('#pay_with button[name="o_payment_submit_button"]:visible').click()
+                page.wait_for_selector("main#wallet")
+                _save(customer, f"pay-waiting{suffix}{place}")
+                telephone = page.context.new_page()
+                address = f"{wallet['wallet_base_url']}/phone/{number}?lang={lang[:2]}"
+                reject = telephone.locator('button[value="reject"]')
+                for _second in range(60):
+                    telephone.goto(address)
+                    if reject.count():
+                        break
+                    time.sleep(1)
+                customer.page = telephone
+                _save(customer, f"telephone{suffix}")
+                reject.first.click()
 
 
 def _open_first(office, model: str, domain: list) -> None:

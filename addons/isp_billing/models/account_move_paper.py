@@ -11,6 +11,14 @@ class AccountMove(models.Model):
         """Override of `account`: stored for all, so in no language in particular (Arabic screens show Arabic names)."""
         return super(AccountMove, self.with_context(lang=False))._compute_invoice_partner_display_info()
 
+    def _get_invoice_pdf_proforma(self):
+        """Override of `account`: runs keep no PDF, and what the portal then gives out is the invoice, not a proforma."""
+        self.ensure_one()
+        if self.state != "posted" or not self.is_sale_document():
+            return super()._get_invoice_pdf_proforma()
+        pdf, _type = self.env["ir.actions.report"]._render_qweb_weasyprint("isp_billing.action_report_isp_invoice", self.ids)
+        return {"filename": self._get_invoice_report_filename(), "filetype": "pdf", "content": pdf}
+
     def _isp_usd_rates(self):
         """:return: [(units of the company's currency for 1 USD, day of that rate)] by which prices of this document were made"""
         self.ensure_one()

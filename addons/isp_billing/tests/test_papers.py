@@ -32,6 +32,18 @@ class TestPapers(TaxCommon):
         for part in (invoice.name, "C910", "123-456-789", "180,000", "36,000", "216,000", "Please pay by"):
             self.assertIn(part, text)
 
+    def test_the_portal_gives_the_invoice(self):
+        """Runs keep no PDF: core would show and give out a proforma."""
+        invoice = self._billed().period_ids.move_id
+        [document] = invoice._get_invoice_legal_documents_all(allow_fallback=True)
+        text = text_of(document["content"])[0]
+        self.assertIn(invoice.name, text)
+        self.assertIn("Please pay by", text)
+        self.assertNotIn("roforma", text + document["filename"])
+        page, _type = self.env["ir.actions.report"].with_context(proforma_invoice=True)._render_qweb_html("account.account_invoices", invoice.ids)
+        self.assertIn(invoice.name, page.decode())
+        self.assertNotIn("roforma", page.decode())
+
     def test_credit_note_asks_for_no_money(self):
         invoice = self._billed().period_ids.move_id
         refund = invoice._reverse_moves([{"invoice_date": date(2026, 11, 10), "date": date(2026, 11, 10)}])

@@ -91,7 +91,8 @@ class WalletPortal(http.Controller):
         transaction = request.env["payment.transaction"].sudo().browse(tx_id).exists()
         if not transaction:
             raise NotFound()
-        return self._env(lang or transaction.partner_lang)["payment.transaction"].sudo().browse(tx_id)
+        # The language of the page the reader comes from, else the customer's.
+        return self._env(lang or request.cookies.get("frontend_lang") or transaction.partner_lang)["payment.transaction"].sudo().browse(tx_id)
 
     def _env(self, lang):
         installed = [code for code, _name in request.env["res.lang"].get_installed()]

@@ -52,6 +52,16 @@ class TestPortal(SimulatorCommon, HttpCase):
         self.assertIn("Paid. Thank you!", page.text)
         self.assertEqual(self.invoice.payment_state, "paid")
 
+    def test_the_language_of_the_page_before(self):
+        """The customer's language is English; who pays reads Arabic."""
+        self.env["res.lang"]._activate_lang("ar_001")
+        _made, ask = self._pay(self.invoice)
+        url = ask()["url"]
+        self.assertIn('dir="ltr"', self.url_open(url).text)
+        self.assertIn('dir="rtl"', self.url_open(url, cookies={"frontend_lang": "ar_001"}).text)
+        self.assertIn('dir="ltr"', self.url_open(f"{url}?lang=en", cookies={"frontend_lang": "ar_001"}).text)
+        self.assertIn('dir="ltr"', self.url_open(url, cookies={"frontend_lang": "xx_'<"}).text)
+
     def test_waiting_page_asks_the_operator(self):
         _made, ask = self._pay(self.invoice)
         url = ask()["url"]
