@@ -65,7 +65,7 @@ class IspSubscription(models.Model):
             whose = fields.Domain("access_id", "in", access.ids)
             if access.mac:
                 whose |= fields.Domain([("mac", "=", access.mac), ("reason", "=", "unknown")])
-            subscription.attempt_ids = access and self.env["isp.login.attempt"].search(whose, limit=20)
+            subscription.attempt_ids = self.env["isp.login.attempt"].search(whose, limit=20) if access else False
 
     @api.depends("access_ids.state", "access_ids.session_ids.stopped")
     def _compute_wire(self):
