@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.3.1.0",
+    "version": "19.0.4.0.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -28,6 +28,7 @@
         "views/isp_radius_server_views.xml",
         "views/isp_address_views.xml",
         "views/isp_plan_views.xml",
+        "views/isp_fup_views.xml",
         "views/isp_subscription_views.xml",
         "views/menus.xml",
     ],

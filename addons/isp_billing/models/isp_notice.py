@@ -35,6 +35,7 @@ KINDS = [
     ("instalment_broken", "Instalment agreement broken"),
     ("usage", "Part of the data used"),
     ("used_up", "Data used up"),
+    ("overage", "Data above the bundle is charged"),
     ("token", "WiFi code"),
     ("appointment", "Appointment to install"),
     ("outage", "Outage"),
@@ -57,6 +58,7 @@ PLACEHOLDERS = {
     "instalment_broken": ("amount", "date"),
     "usage": ("percent", "plan"),
     "used_up": ("plan",),
+    "overage": ("plan", "price"),
     "token": ("user", "password", "ssid", "until"),
     "appointment": ("date", "plan", "technician"),
     "outage": ("site", "date"),
@@ -66,11 +68,11 @@ MONEY = {"amount", "due", "missing", "paid", "balance", "price", "old_price", "f
 #: Names: shortened where the text would take a second SMS, which operators of the country may not carry.
 ELASTIC = ("plan", "old_plan", "site", "technician", "name", "company")
 #: Answers to what the customer has just done: they do not wait for the morning.
-IMMEDIATE = {"receipt", "restored", "used_up", "token"}
+IMMEDIATE = {"receipt", "restored", "used_up", "overage", "token"}
 #: Untrue once the customer owes nothing any more.
 ABOUT_DEBT = {"reminder", "overdue", "suspended"}
 #: The last of these is true, those before it are history.
-ABOUT_USAGE = {"usage", "used_up"}
+ABOUT_USAGE = {"usage", "used_up", "overage"}
 #: Hours after which a gateway that was away need not send it any more.
 VALID_HOURS = {"reminder": 72, "overdue": 72, "suspended": 72, "usage": 24, "used_up": 24, "appointment": 24, "outage": 12}
 STATES = [

@@ -2,6 +2,8 @@ from . import isp_radius
 from . import isp_import
 from . import isp_plan
 from . import isp_plan_rate
+from . import isp_fup
+from . import isp_fup_step
 from . import isp_access
 from . import isp_router
 from . import isp_router_wire
@@ -13,6 +15,11 @@ from . import isp_usage_day
 from . import isp_usage_month
 from . import isp_quota_counter
 from . import isp_router_task
+from . import isp_fup_event
+from . import isp_fup_status
+from . import isp_usage_alert
+from . import isp_usage_meter
+from . import isp_usage_rating
 from . import isp_acct_quarantine
 from . import isp_login_attempt
 from . import isp_subscription
@@ -21,3 +28,4 @@ from . import isp_access_router
 from . import isp_radius_server
 from . import isp_address_log
 from . import isp_address_order
+from . import isp_subscription_usage

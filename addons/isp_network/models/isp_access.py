@@ -13,7 +13,7 @@ from ..fields import BigInteger
 STATES = [("allowed", "Allowed"), ("walled", "Walled garden"), ("blocked", "Blocked")]
 #: Writing one of these may change what a live session should get.
 _WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota_from", "quota_day", "time_limit", "static_ip"}
-_WIRE_FIELDS |= {"ip_pool", "ipv6_prefix", "ipv6_link"}
+_WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link"}
 #: Letters and digits that are not mistaken for one another on paper or on the phone.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 MAC = re.compile(r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")
@@ -65,6 +65,9 @@ class IspAccess(models.Model):
     ipv6_link = fields.Char(string="Fixed IPv6 prefix of the link", readonly=True, help="Framed-IPv6-Prefix.")
     # Who sets it tells the routers too: writing it queues nothing.
     fup_rate = fields.Char(string="Fair-use speed", readonly=True, help="While set, it replaces the plan's speed (Mikrotik-Rate-Limit).")
+    fup_step_id = fields.Many2one("isp.fup.step", string="Fair-use step", readonly=True, ondelete="set null", index="btree_not_null")
+    topup_bytes = BigInteger(string="Bought on top (bytes)", readonly=True)
+    topup_until = fields.Datetime(string="Bought on top until", readonly=True)
     note = fields.Text()
     session_ids = fields.One2many("isp.session", "access_id", string="Sessions", readonly=True)
     online = fields.Boolean(compute="_compute_online", search="_search_online")

@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
+from ..engine.fair_use import percents
 from ..engine.rate import rate_limit
 
 #: Fields of a plan that accesses copy (the rate is joined).
@@ -23,6 +25,18 @@ class IspPlan(models.Model):
         string="IPv6 prefix pool", help="Name of a pool on the routers from which customers get a prefix (Mikrotik-Delegated-IPv6-Pool)."
     )
 
+    alert_percents = fields.Char(
+        string="Tell the customer at (%)",
+        default="50,80,100",
+        help="Parts of the data included, or of the first step of the ladder, at which the customer gets an SMS. Blank: none.",
+    )
+    overage_unit = fields.Selection(
+        [("started", "Each GB begun"), ("exact", "To the byte")], string="Data above is charged", required=True, default="started"
+    )
+    overage_cap = fields.Monetary(string="At most a month", help="For data above the bundle, without taxes. 0: no limit.")
+
+    _overage_valid = models.Constraint("CHECK(overage_cap >= 0)", "An amount cannot be negative.")
+
     @api.depends("down_kbps", "up_kbps", "burst_down_kbps")
     def _compute_rate_limit(self):
         for plan in self:
@@ -37,8 +51,23 @@ class IspPlan(models.Model):
     def _check_pools(self):
         self.env["isp.access"]._check_pool_names(self, ("ip_pool", "ipv6_pool"))
 
+    @api.constrains("alert_percents")
+    def _check_alert_percents(self):
+        for plan in self:
+            try:
+                percents(plan.alert_percents)
+            except ValueError as error:
+                raise ValidationError(
+                    self.env._("“%(text)s” is no part to tell at: whole numbers from 1 to 1000 with commas, like 50,80,100.", text=error)
+                ) from None
+
     def write(self, vals):
+        opens = {"quota_mb", "overage_price_gb", "billing_mode"} & vals.keys()
+        lines = self.sudo().subscription_ids.filtered(lambda s: s.state != "terminated") if opens else self.env["isp.subscription"]
+        sold = {line: line._sells_overage() for line in lines}
         result = super().write(vals)
+        for line in lines.filtered(lambda s: s._sells_overage() != sold[s]):
+            line._open_usage(line.company_id._isp_today())
         if _COPIED & vals.keys():
             self.sudo().subscription_ids.filtered("access_ids")._sync_access()
         return result

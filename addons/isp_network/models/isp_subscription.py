@@ -196,7 +196,7 @@ class IspSubscription(models.Model):
             SQL(
                 """
                 SELECT x.subscription_id,
-                       greatest(x.quota_bytes - CASE WHEN c.since = radius.quota_start(x.quota_from, x.quota_day, %(now)s)
+                       greatest(x.quota_bytes + CASE WHEN x.topup_until > %(now)s THEN x.topup_bytes ELSE 0 END - CASE WHEN c.since = radius.quota_start(x.quota_from, x.quota_day, %(now)s)
                                                      THEN c.bytes ELSE 0 END, 0)
                   FROM isp_access x
                   LEFT JOIN isp_quota_counter c ON c.access_id = x.id

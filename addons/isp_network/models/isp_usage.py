@@ -101,13 +101,20 @@ class IspUsage(models.Model):
                 WITH touched AS (
                     SELECT DISTINCT access_id, (hour + interval '2 hours')::date AS day FROM isp_usage WHERE id = ANY(%(ids)s)
                 ), days AS (
-                    INSERT INTO isp_usage_day AS d (access_id, day, bytes_up, bytes_down, seconds)
-                    SELECT t.access_id, t.day, sum(u.bytes_up), sum(u.bytes_down), sum(u.seconds)
+                    INSERT INTO isp_usage_day AS d (access_id, day, bytes_up, bytes_down, bytes_free, seconds)
+                    SELECT t.access_id, t.day, sum(u.bytes_up), sum(u.bytes_down),
+                           sum(CASE WHEN substr(f.free_hours, (extract(isodow FROM u.hour + interval '2 hours')::integer - 1) * 24
+                                    + extract(hour FROM u.hour + interval '2 hours')::integer + 1, 1) = '1' THEN u.bytes_up + u.bytes_down END),
+                           sum(u.seconds)
                       FROM touched t JOIN isp_usage u ON u.access_id = t.access_id
                        AND u.hour >= t.day - interval '2 hours' AND u.hour < t.day + interval '22 hours'
+                      LEFT JOIN isp_access a ON a.id = t.access_id
+                      LEFT JOIN isp_plan p ON p.id = a.plan_id
+                      LEFT JOIN isp_fup f ON f.id = p.fup_id AND f.free_hours <> ''
                      GROUP BY t.access_id, t.day
                     ON CONFLICT (access_id, day) DO UPDATE
-                       SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, seconds = excluded.seconds
+                       SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, bytes_free = excluded.bytes_free,
+                           seconds = excluded.seconds
                 )
                 UPDATE isp_usage SET dirty = false WHERE id = ANY(%(ids)s)
                 """,

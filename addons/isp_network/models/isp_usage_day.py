@@ -18,6 +18,7 @@ class IspUsageDay(models.Model):
     day = fields.Date(required=True, readonly=True)
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)
+    bytes_free = BigInteger(string="Not counted", readonly=True, help="Of it, in hours that were free by the ladder when the day was summed up.")
     seconds = BigInteger(string="Online (s)", readonly=True)
 
     _access_day_unique = models.UniqueIndex("(access_id, day)")

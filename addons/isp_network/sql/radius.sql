@@ -167,7 +167,9 @@ BEGIN
     by_mac := false;
     FOR v_try IN 1..2 LOOP
         -- One statement for the common case.
-        SELECT x.id, x.password, x.state, x.valid_until, x.quota_bytes, x.quota_from, x.quota_day, x.time_limit,
+        SELECT x.id, x.password, x.state, x.valid_until, x.quota_from,
+               CASE WHEN x.quota_bytes > 0 AND x.topup_until > v_now THEN x.quota_bytes + x.topup_bytes ELSE x.quota_bytes END AS quota_bytes,
+               x.quota_day, x.time_limit,
                x.device_limit, x.static_ip, x.mac, x.mac_login, x.fup_rate, x.ipv6_prefix, x.ipv6_link, x.plan_id,
                coalesce(x.ip_pool, p.ip_pool) AS pool, p.ipv6_pool, p.rate_limit, p.scheduled, c.since, c.bytes, c.seconds,
                -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session

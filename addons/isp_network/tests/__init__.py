@@ -8,5 +8,7 @@ from . import test_router
 from . import test_router_api
 from . import test_desired
 from . import test_usage
+from . import test_fair_use
+from . import test_overage
 from . import test_address_log
 from . import test_radius_server
