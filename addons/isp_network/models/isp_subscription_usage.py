@@ -90,8 +90,9 @@ class IspSubscription(models.Model):
 
     def _rate_used(self):
         """Override of `isp_billing`: before billing stops; the day of the change is used."""
-        super()._rate_used()
+        result = super()._rate_used()
         self._close_usage(self.company_id._isp_today())
+        return result
 
     def _on_state_changed(self, events):
         result = super()._on_state_changed(events)
