@@ -29,3 +29,4 @@ from . import isp_radius_server
 from . import isp_address_log
 from . import isp_address_order
 from . import isp_subscription_usage
+from . import isp_topup

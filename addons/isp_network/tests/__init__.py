@@ -10,5 +10,6 @@ from . import test_desired
 from . import test_usage
 from . import test_fair_use
 from . import test_overage
+from . import test_topup
 from . import test_address_log
 from . import test_radius_server

@@ -1,1 +1,2 @@
 from . import isp_router_task_give_up
+from . import isp_topup_wizard
