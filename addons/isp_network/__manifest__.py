@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.4.1.0",
+    "version": "19.0.4.2.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -32,6 +32,7 @@
         "views/isp_fup_views.xml",
         "views/isp_topup_views.xml",
         "wizards/isp_topup_wizard_views.xml",
+        "views/usage_templates.xml",
         "views/isp_subscription_views.xml",
         "views/menus.xml",
     ],

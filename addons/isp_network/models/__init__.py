@@ -30,3 +30,4 @@ from . import isp_address_log
 from . import isp_address_order
 from . import isp_subscription_usage
 from . import isp_topup
+from . import isp_subscription_series

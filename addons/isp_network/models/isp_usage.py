@@ -38,6 +38,10 @@ class IspUsage(models.Model):
 
     access_id = LooseMany2one("isp.access", required=True, readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
+    plan_id = fields.Many2one(related="access_id.plan_id")
+    partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
+    area = fields.Char(related="access_id.subscription_id.partner_id.isp_payam", string="Area")
+    router_id = fields.Many2one(related="access_id.subscription_id.router_id", string="Router of the line")
     hour = fields.Datetime(required=True, readonly=True, help="Start of the hour (UTC).")
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)
@@ -142,6 +146,33 @@ class IspUsage(models.Model):
         )
         self.env.invalidate_all()
         return len(ids)
+
+    @api.model
+    def _audit(self, month):
+        """Add up again what each packet of a month added, as it came, and compare: is everything counted exactly once?
+
+        :param month: its first day; months whose raw rows are dropped say nothing
+        :return: [(access id, day, bytes of the packets, bytes of ``isp.usage.day``)] of the days of Juba that differ; hours that are not
+            summed up yet differ too. Writes nothing.
+        """
+        self.env.flush_all()
+        return self.env.execute_query(
+            SQL(
+                """
+                WITH raw AS (
+                    SELECT r.access_id, (r.at + interval '2 hours')::date AS day, sum(r.bytes_up + r.bytes_down) AS bytes FROM isp_usage_raw r
+                     WHERE r.at >= %(month)s::timestamp - interval '2 hours' AND r.at < %(month)s::timestamp + interval '1 month' - interval '2 hours'
+                     GROUP BY 1, 2
+                ), summed AS (
+                    SELECT d.access_id, d.day, d.bytes_up + d.bytes_down AS bytes FROM isp_usage_day d
+                     WHERE d.day >= %(month)s AND d.day < %(month)s::date + interval '1 month'
+                )
+                SELECT access_id, day, coalesce(r.bytes, 0)::bigint, coalesce(s.bytes, 0)::bigint FROM raw r FULL JOIN summed s USING (access_id, day)
+                 WHERE coalesce(r.bytes, 0) <> coalesce(s.bytes, 0) ORDER BY 1, 2
+                """,
+                month=month,
+            )
+        )
 
     # === Keeping and forgetting ===
 

@@ -15,6 +15,10 @@ class IspUsageMonth(models.Model):
 
     access_id = LooseMany2one("isp.access", required=True, readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
+    plan_id = fields.Many2one(related="access_id.plan_id")
+    partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
+    area = fields.Char(related="access_id.subscription_id.partner_id.isp_payam", string="Area")
+    router_id = fields.Many2one(related="access_id.subscription_id.router_id", string="Router of the line")
     month = fields.Date(required=True, readonly=True, help="Its first day.")
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)

@@ -11,5 +11,6 @@ from . import test_usage
 from . import test_fair_use
 from . import test_overage
 from . import test_topup
+from . import test_usage_pages
 from . import test_address_log
 from . import test_radius_server

@@ -76,6 +76,19 @@ class TestUsage(NetworkCommon):
         session = self._sessions()
         self.assertEqual((session.added_down, session.added_seconds), (0, 0), "the last packet was an old one")
 
+    def test_audit(self):
+        self._book("s1", (1800, 10), (5400, 30))
+        months = {self.day.replace(day=1), (self.day + timedelta(days=1)).replace(day=1)}
+
+        def differing():
+            return [row[2:] for month in sorted(months) for row in self.env["isp.usage"]._audit(month) if row[0] == self.access.id]
+
+        self.assertEqual(differing(), [(10, 0), (20, 0)], "not summed up yet")
+        self.env["isp.usage"]._roll_up()
+        self.assertEqual(differing(), [])
+        self.env.cr.execute(SQL("UPDATE isp_usage_day SET bytes_down = 11 WHERE access_id = %s AND day = %s", self.access.id, self.day))
+        self.assertEqual(differing(), [(10, 11)])
+
     def test_partitions_are_made_ahead(self):
         self._book("s1", (300, 10))
         self.assertEqual({row[3] for row in self._raw()}, {f"isp_usage_raw_{self.day + timedelta(hours=1):%Y_%m}"})
