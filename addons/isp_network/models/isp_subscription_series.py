@@ -93,7 +93,7 @@ class IspSubscription(models.Model):
         if not any(down + up for _label, down, up, _seconds in rows):
             return ""
         cut = {"hour": slice(11, 16), "day": slice(5, 10)}.get(span, slice(None))
-        return Markup(bars([(label[cut], down, up) for label, down, up, _seconds in rows], self.env._("Download"), self.env._("Upload")))  # noqa: S704
+        return Markup(bars([(label[cut], down, up) for label, down, up, _seconds in rows], self.env._("Download"), self.env._("Upload")))
 
     def _usage_csv(self, span):
         """:return: text: start, bytes down, bytes up, seconds on line; one line each, for spreadsheets"""
