@@ -56,9 +56,14 @@ class Esme:
         self.got, self.answers = [], []
         self.client.set_message_received_handler(lambda pdu: self.got.append(pdu) and None)
         self.client.set_message_sent_handler(lambda pdu: self.answers.append(pdu.message_id.decode()))
-        self.client.connect()
         bind = {"system_id": ACCOUNT["system_id"], "password": ACCOUNT["password"], **bind}
-        getattr(self.client, f"bind_{mode}")(**bind)
+        try:
+            self.client.connect()
+            getattr(self.client, f"bind_{mode}")(**bind)
+        except Exception:
+            self.client.state = smpplib.consts.SMPP_CLIENT_STATE_OPEN
+            self.client.disconnect()
+            raise
 
     def send(self, text="Hello", number=NUMBER, **more):
         parts, coding, esm_class = smpplib.gsm.make_parts(text)

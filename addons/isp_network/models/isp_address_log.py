@@ -75,6 +75,7 @@ class IspAddressLog(models.Model):
                    AND (s.stopped IS NULL OR s.id > (SELECT coalesce(max(session), 0) FROM isp_address_log) - %s)
                    AND NOT EXISTS (SELECT 1 FROM isp_address_log l WHERE l.session = s.id AND l.framed_ip = s.framed_ip
                                       AND (l.stopped IS NULL OR s.stopped IS NOT NULL))
+                 ORDER BY s.id
                 ON CONFLICT (session, framed_ip, started) DO NOTHING
                 """,
                 _OVERLAP,
