@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.4.2.0",
+    "version": "19.0.4.3.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -34,6 +34,13 @@
         "wizards/isp_topup_wizard_views.xml",
         "views/usage_templates.xml",
         "views/isp_subscription_views.xml",
+        "views/isp_api_views.xml",
+        "views/isp_outage_views.xml",
+        "views/isp_live_views.xml",
+        "views/res_config_settings_views.xml",
         "views/menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["isp_network/static/src/live/*", "isp_network/static/src/load/*"],
+    },
 }

@@ -4,3 +4,4 @@ UPDATE isp_router
        wire = 'none', keeps = 'nothing', api_host = NULL;
 UPDATE isp_router_task SET state = 'failed', message = 'neutralized' WHERE state = 'pending';
 UPDATE isp_radius_server SET active = false;
+UPDATE isp_api_key SET digest = NULL, prefix = NULL;

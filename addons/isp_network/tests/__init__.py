@@ -14,3 +14,6 @@ from . import test_topup
 from . import test_usage_pages
 from . import test_address_log
 from . import test_radius_server
+from . import test_api
+from . import test_outage
+from . import test_live
