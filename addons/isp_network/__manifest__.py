@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.4.3.0",
+    "version": "19.0.4.4.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -24,6 +24,8 @@
         "views/isp_router_task_views.xml",
         "views/isp_router_change_views.xml",
         "views/isp_router_views.xml",
+        "views/isp_router_setup_views.xml",
+        "views/isp_router_config_views.xml",
         "views/isp_acct_quarantine_views.xml",
         "views/isp_login_attempt_views.xml",
         "views/isp_radius_server_views.xml",
@@ -41,6 +43,6 @@
         "views/menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["isp_network/static/src/live/*", "isp_network/static/src/load/*"],
+        "web.assets_backend": ["isp_network/static/src/live/*", "isp_network/static/src/load/*", "isp_network/static/src/setup/*"],
     },
 }

@@ -1,2 +1,3 @@
 from . import usage
 from . import api
+from . import router_setup

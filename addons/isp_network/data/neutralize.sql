@@ -5,3 +5,4 @@ UPDATE isp_router
 UPDATE isp_router_task SET state = 'failed', message = 'neutralized' WHERE state = 'pending';
 UPDATE isp_radius_server SET active = false;
 UPDATE isp_api_key SET digest = NULL, prefix = NULL;
+UPDATE isp_router_setup SET token_hash = NULL, api_password_encrypted = NULL;

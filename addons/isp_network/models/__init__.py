@@ -47,3 +47,7 @@ from . import isp_router_live
 from . import ir_websocket
 from . import isp_subscription_live
 from . import isp_load
+from . import isp_router_setup
+from . import isp_router_setup_log
+from . import isp_router_config
+from . import isp_router_config_read

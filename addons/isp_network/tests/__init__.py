@@ -17,3 +17,4 @@ from . import test_radius_server
 from . import test_api
 from . import test_outage
 from . import test_live
+from . import test_router_setup
