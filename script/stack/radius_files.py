@@ -21,7 +21,7 @@ LONGEST = 3600
 
 #: Routers, as ``clients`` takes them.
 ROUTERS = """
-    SELECT coalesce(json_agg(json_build_array(id, nas_ip, radius_secret, require_message_auth IS TRUE) ORDER BY id), '[]')
+    SELECT coalesce(json_agg(json_build_array(id, nas_ip, radius_secret, require_message_auth IS TRUE, outside IS TRUE) ORDER BY id), '[]')
       FROM isp_router WHERE active AND radius_secret <> ''
 """
 #: Who would be let in now, as ``users`` takes them. Nobody, unless the system parameter says so: the passwords then stand in
@@ -29,7 +29,7 @@ ROUTERS = """
 ACCESSES = """
     SELECT coalesce(json_agg(json_build_array(a.id, a.name, v.password, v.rate, v.static_ip, v.pool, v.session_timeout) ORDER BY a.id), '[]')
       FROM isp_access a CROSS JOIN LATERAL radius.verdict(a.name, NULL, false) v
-     WHERE a.state = 'allowed' AND v.verdict = 'accept' AND v.password <> ''
+     WHERE a.state = 'allowed' AND coalesce(a.zone, 0) = 0 AND v.verdict = 'accept' AND v.password <> ''
        AND EXISTS (SELECT 1 FROM ir_config_parameter WHERE key = 'isp_network.offline_log_ins' AND value = 'all')
 """
 
@@ -40,7 +40,7 @@ def clients(rows: str) -> tuple[str, list[str]]:
     :param rows: JSON of ``ROUTERS``
     :return: (text of the file, what was left out and why)
 
-    >>> text, left = clients(r'[[7, "10.0.0.1", "s3cret-long", true], [8, "10.0.0.2", "x\"}", false], [9, "all", "good-secret", false]]')
+    >>> text, left = clients(r'[[7, "10.0.0.1", "s3cret-long", true, false], [8, "10.0.0.2", "x\"}", false, false], [9, "all", "good-secret", false, true]]')
     >>> print(text.replace("\t", "  "), end="")
     client router-7 {
       ipaddr = 10.0.0.1
@@ -52,11 +52,16 @@ def clients(rows: str) -> tuple[str, list[str]]:
 
     A dollar sign before a brace would be expanded:
 
-    >>> clients('[[1, "10.0.0.1", "abc${prefix}", true], [2, "2001:db8::1", "good-secret", false]]')[1]
+    >>> clients('[[1, "10.0.0.1", "abc${prefix}", true, false], [2, "2001:db8::1", "good-secret", false, false]]')[1]
     ['router 1: its secret']
+
+    One that is somebody else's is a guest (policy isp_guest):
+
+    >>> clients('[[3, "10.0.0.3", "good-secret", false, true]]')[0].split(" {")[0]
+    'client guest-3'
     """
     parts, left = [], []
-    for number, address, secret, signed in json.loads(rows):
+    for number, address, secret, signed, outside in json.loads(rows):
         try:
             ip = ipaddress.ip_address(address or "")
         except ValueError:
@@ -67,7 +72,7 @@ def clients(rows: str) -> tuple[str, list[str]]:
             continue
         kind = "ipaddr" if ip.version == 4 else "ipv6addr"
         parts.append(
-            f'client router-{int(number)} {{\n\t{kind} = {ip}\n\tsecret = "{secret}"\n'
+            f'client {"guest" if outside else "router"}-{int(number)} {{\n\t{kind} = {ip}\n\tsecret = "{secret}"\n'
             f"\trequire_message_authenticator = {'yes' if signed else 'no'}\n}}\n"
         )
     return "".join(parts), left

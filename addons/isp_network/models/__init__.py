@@ -14,6 +14,8 @@ from . import isp_usage
 from . import isp_usage_day
 from . import isp_usage_month
 from . import isp_quota_counter
+from . import isp_access_use
+from . import isp_login_guess
 from . import isp_router_task
 from . import isp_fup_event
 from . import isp_fup_status

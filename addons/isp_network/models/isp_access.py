@@ -13,7 +13,7 @@ from ..fields import BigInteger
 STATES = [("allowed", "Allowed"), ("walled", "Walled garden"), ("blocked", "Blocked")]
 #: Writing one of these may change what a live session should get.
 _WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota_from", "quota_day", "time_limit", "static_ip"}
-_WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link"}
+_WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link", "use_seconds", "own_rate", "zone", "mac_bound"}
 #: Letters and digits that are not mistaken for one another on paper or on the phone.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 MAC = re.compile(r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")
@@ -43,6 +43,7 @@ class IspAccess(models.Model):
         help="The device with this MAC address needs no password: the router sends the address as user name. Who types the address"
         " on another device does not get in.",
     )
+    mac_bound = fields.Boolean(string="This device only", readonly=True, help="Nobody gets in from another MAC address.")
     plan_id = fields.Many2one("isp.plan", readonly=True, index=True, ondelete="restrict")
     rate_limit = fields.Char(related="plan_id.rate_limit")
     subscription_id = fields.Many2one("isp.subscription", readonly=True, ondelete="restrict")
@@ -68,6 +69,15 @@ class IspAccess(models.Model):
     fup_step_id = fields.Many2one("isp.fup.step", string="Fair-use step", readonly=True, ondelete="set null", index="btree_not_null")
     topup_bytes = BigInteger(string="Bought on top (bytes)", readonly=True)
     topup_until = fields.Datetime(string="Bought on top until", readonly=True)
+    zone = fields.Integer(readonly=True, help="It is let in only at the routers of this zone (a hotspot). 0: at all routers that are ours.")
+    use_seconds = fields.Integer(
+        string="Time from the first log-in (s)", readonly=True, help="By the clock, on line or not, from the first log-in on. 0: no such end."
+    )
+    refuse_ended = fields.Boolean(
+        string="Refused when ended", readonly=True, help="When it has expired or is used up, the log-in is refused; else it leads into the walled garden."
+    )
+    own_rate = fields.Char(string="Own speed", readonly=True, help="Instead of the plan's (Mikrotik-Rate-Limit).")
+    moved_at = fields.Datetime(readonly=True, help="Devices that were on line before do not count against the limit: it moved to another device.")
     note = fields.Text()
     session_ids = fields.One2many("isp.session", "access_id", string="Sessions", readonly=True)
     online = fields.Boolean(compute="_compute_online", search="_search_online")
@@ -79,7 +89,7 @@ class IspAccess(models.Model):
     )
     _mac_unique = models.UniqueIndex("(mac) WHERE mac_login", "Another access logs in by this MAC address.")
     _not_negative = models.Constraint("CHECK(quota_bytes >= 0 AND device_limit >= 0)", "A limit cannot be negative.")
-    _time_valid = models.Constraint("CHECK(time_limit >= 0)", "A time cannot be negative.")
+    _time_valid = models.Constraint("CHECK(time_limit >= 0 AND use_seconds >= 0)", "A time cannot be negative.")
     _quota_day_valid = models.Constraint("CHECK(quota_day BETWEEN 0 AND 31)", "A day of the month: 1 to 31, or 0.")
 
     # === Computes ===
@@ -115,7 +125,7 @@ class IspAccess(models.Model):
     @api.constrains("mac", "mac_login")
     def _check_mac(self):
         for access in self:
-            if access.mac_login and not access.mac:
+            if (access.mac_login or access.mac_bound) and not access.mac:
                 raise ValidationError(self.env._("%(name)s cannot log in by a MAC address: none is known.", name=access.name))
             if access.mac and not MAC.match(access.mac):
                 raise ValidationError(self.env._("%(mac)s is not a MAC address like AA:BB:CC:DD:EE:FF.", mac=access.mac))
@@ -152,11 +162,11 @@ class IspAccess(models.Model):
                         self.env._("%(pool)s is not the name of a pool: letters, digits, dot, dash and underscore.", pool=pool)
                     )
 
-    @api.constrains("fup_rate")
-    def _check_fup_rate(self):
-        for access in self.filtered("fup_rate"):
-            if not is_rate(access.fup_rate):
-                raise ValidationError(self.env._("%(rate)s is not a speed like 512k/1M.", rate=access.fup_rate))
+    @api.constrains("fup_rate", "own_rate")
+    def _check_rates(self):
+        for rate in filter(None, self.mapped("fup_rate") + self.mapped("own_rate")):
+            if not is_rate(rate):
+                raise ValidationError(self.env._("%(rate)s is not a speed like 512k/1M.", rate=rate))
 
     # === CRUD ===
 

@@ -12,6 +12,10 @@ REASONS = [
     ("unset", "No password set"),
     ("devices", "Too many devices"),
     ("closed", "Account closed"),
+    ("expired", "Time is over"),
+    ("quota", "Used up"),
+    ("elsewhere", "Not for this place"),
+    ("guessing", "Locked after wrong tries"),
     ("flood", "Too many to list"),
 ]
 
@@ -55,6 +59,10 @@ class IspLoginAttempt(models.Model):
             "unset": self.env._("Give out a password."),
             "devices": self.env._("Disconnect a device that is not used, or sell a plan for more devices."),
             "closed": self.env._("The line was ended; it needs a new subscription."),
+            "expired": self.env._("The time that was bought is over: sell another."),
+            "quota": self.env._("What was bought is used up: sell another."),
+            "elsewhere": self.env._("It is good at another hotspot only."),
+            "guessing": self.env._("After too many wrong codes this device, or this hotspot for devices that are new there, waits: at most 15 minutes."),
             "flood": self.env._("Somebody tries user names by the hundred: look for the router they come from."),
         }
         for attempt in self:

@@ -10,7 +10,7 @@ from odoo.addons.isp_secret.tools.settings import setting
 _logger = logging.getLogger(__name__)
 
 #: What the RADIUS role may execute, and nothing else of ours.
-PUBLIC_FUNCTIONS = ("auth", "authz", "authr", "acct", "acct_nas", "nas", "postauth")
+PUBLIC_FUNCTIONS = ("auth", "authz", "authr", "acct", "acct_nas", "nas", "postauth", "first_use")
 
 
 class IspRadius(models.AbstractModel):

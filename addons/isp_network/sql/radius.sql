@@ -8,6 +8,7 @@
 --   radius.acct_nas(…)              Accounting-On/-Off of a router; answers 1
 --   radius.nas(ip)                  secret of a router that FreeRADIUS does not know yet
 --   radius.postauth(…)              a log-in was refused: kept for customer service; answers 1
+--   radius.first_use(login, nas, mac)  the first log-in of an access whose time runs from then on; answers 1
 --
 -- Rules for this file
 --   * Bodies are strings (plpgsql), so PostgreSQL does not block an ALTER TABLE of an Odoo upgrade as it does for views.
@@ -36,6 +37,7 @@ CREATE INDEX IF NOT EXISTS isp_usage_raw_access_at ON public.isp_usage_raw (acce
 ALTER TABLE public.isp_session SET (fillfactor = 75);
 ALTER TABLE public.isp_usage SET (fillfactor = 75);
 ALTER TABLE public.isp_quota_counter SET (fillfactor = 50);
+ALTER TABLE public.isp_login_guess SET (fillfactor = 50);
 
 -- ---------------------------------------------------------------- small helpers
 
@@ -144,16 +146,18 @@ END $$;
 
 -- One place for the rules. No row of isp_access: access_id is NULL.
 --   verdict   accept | wall (accepted into the walled garden) | reject
---   reason    closed | devices | suspended | expired | quota, with its text in message
+--   reason    elsewhere | guessing | closed | devices | suspended | expired | quota, with its text in message
 --   data_left bytes of the quota left, NULL without a quota
 --   by_mac    the user name is the MAC address of the asking device, and this access lets it in without a password
--- p_count: false leaves the device limit out.
+--   first     its time runs from its first log-in, and this is the first
+-- p_count: false leaves the device limit out. p_nas: NULL leaves the place out.
 DROP FUNCTION IF EXISTS radius.verdict(text, text, boolean);
+DROP FUNCTION IF EXISTS radius.verdict(text, text, boolean, text);
 CREATE OR REPLACE FUNCTION radius.verdict(
-    p_login text, p_mac text, p_count boolean,
+    p_login text, p_mac text, p_count boolean, p_nas text DEFAULT NULL,
     OUT access_id integer, OUT password text, OUT verdict text, OUT reason text, OUT message text,
     OUT rate text, OUT static_ip text, OUT session_timeout integer, OUT data_left bigint,
-    OUT by_mac boolean, OUT pool text, OUT ipv6_prefix text, OUT ipv6_link text, OUT ipv6_pool text
+    OUT by_mac boolean, OUT pool text, OUT ipv6_prefix text, OUT ipv6_link text, OUT ipv6_pool text, OUT first boolean
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
@@ -162,15 +166,21 @@ DECLARE
     v_devices integer;
     v_time_left bigint;
     v_change integer;
+    v_until timestamp;
+    v_use integer;
     a record;
+    n record;
 BEGIN
     by_mac := false;
+    first := false;
     FOR v_try IN 1..2 LOOP
         -- One statement for the common case.
         SELECT x.id, x.password, x.state, x.valid_until, x.quota_from,
                CASE WHEN x.quota_bytes > 0 AND x.topup_until > v_now THEN x.quota_bytes + x.topup_bytes ELSE x.quota_bytes END AS quota_bytes,
                x.quota_day, x.time_limit,
                x.device_limit, x.static_ip, x.mac, x.mac_login, x.fup_rate, x.ipv6_prefix, x.ipv6_link, x.plan_id,
+               x.zone, x.use_seconds, x.refuse_ended, x.own_rate, x.mac_bound,
+               CASE WHEN x.use_seconds > 0 THEN (SELECT u.first_at FROM public.isp_access_use u WHERE u.access_id = x.id) END AS first_at,
                coalesce(x.ip_pool, p.ip_pool) AS pool, p.ipv6_pool, p.rate_limit, p.scheduled, c.since, c.bytes, c.seconds,
                -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session
                -- may stand open after a power cut), and sessions that missed two interim packets.
@@ -178,8 +188,10 @@ BEGIN
                    (SELECT count(*) FROM public.isp_session s
                      WHERE s.access_id = x.id AND s.stopped IS NULL
                        AND s.updated > v_now - (2 * radius.interim(x.id) + 60) * interval '1 second'
+                       AND (x.moved_at IS NULL OR s.started > x.moved_at)
                        AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac))
-               END AS others
+               END AS others,
+               x.moved_at
           INTO a
           FROM public.isp_access x
           LEFT JOIN public.isp_plan p ON p.id = x.plan_id
@@ -210,8 +222,25 @@ BEGIN
         by_mac := coalesce(radius.mac(p_login) = v_mac, false);
     END IF;
 
+    IF p_nas IS NOT NULL THEN
+        -- A log-in of a hotspot is good there only; and a router that is somebody else's lets in nobody but its hotspot's.
+        SELECT r.zone, r.outside INTO n FROM public.isp_router r WHERE r.nas_ip = p_nas AND r.zone > 0;
+        IF (a.zone > 0 AND n.zone IS DISTINCT FROM a.zone) OR (n.outside AND coalesce(a.zone, 0) = 0) THEN
+            verdict := 'reject'; reason := 'elsewhere'; message := 'Not valid at this place';
+            RETURN;
+        ELSIF n.zone > 0 AND radius.locked_out(a.id, v_mac, p_nas, v_now) THEN
+            verdict := 'reject'; reason := 'guessing'; message := 'Too many wrong tries: wait a while';
+            RETURN;
+        END IF;
+    END IF;
+
     IF a.state IS DISTINCT FROM 'allowed' AND a.state IS DISTINCT FROM 'walled' THEN
         verdict := 'reject'; reason := 'closed'; message := 'This account is closed';
+        RETURN;
+    END IF;
+
+    IF a.mac_bound AND p_mac IS NOT NULL AND v_mac IS DISTINCT FROM a.mac THEN
+        verdict := 'reject'; reason := 'devices'; message := 'Not for this device';
         RETURN;
     END IF;
 
@@ -221,6 +250,7 @@ BEGIN
           FROM public.isp_session s
          WHERE s.access_id = a.id AND s.stopped IS NULL
            AND s.updated > v_now - (2 * radius.interim(a.id) + 60) * interval '1 second'
+           AND (a.moved_at IS NULL OR s.started > a.moved_at)
            AND (v_mac IS NULL OR s.mac IS DISTINCT FROM v_mac);
         IF v_devices >= a.device_limit THEN
             verdict := 'reject'; reason := 'devices'; message := 'Too many devices are logged in';
@@ -228,10 +258,17 @@ BEGIN
         END IF;
     END IF;
 
+    v_until := a.valid_until;
+    IF a.use_seconds > 0 THEN
+        first := a.first_at IS NULL;
+        v_use := a.use_seconds;
+        v_until := least(v_until, a.first_at + make_interval(secs => a.use_seconds));
+    END IF;
+
     verdict := 'accept';
     IF a.state = 'walled' THEN
         verdict := 'wall'; reason := 'suspended'; message := 'Suspended';
-    ELSIF a.valid_until <= v_now THEN
+    ELSIF v_until <= v_now THEN
         verdict := 'wall'; reason := 'expired'; message := 'Expired';
     ELSIF a.quota_bytes > 0 OR a.time_limit > 0 THEN
         IF a.since IS DISTINCT FROM radius.quota_start(a.quota_from, a.quota_day, v_now) THEN
@@ -250,25 +287,40 @@ BEGIN
         END IF;
     END IF;
 
-    IF verdict = 'wall' THEN
-        data_left := NULL;
+    IF verdict = 'wall' AND a.refuse_ended AND reason <> 'suspended' THEN
+        verdict := 'reject'; first := false;
+    ELSIF verdict = 'wall' THEN
+        data_left := NULL; first := false;
         SELECT g.value INTO rate FROM public.ir_config_parameter g WHERE g.key = 'isp_network.walled_rate';
         IF rate IS NULL OR rate !~ '^[0-9]+[kM]?(/[0-9]+[kM]?)?$' THEN
             rate := '128k/256k';
         END IF;
         session_timeout := 900;  -- asked again even if no Disconnect can reach the router after the payment
     ELSE
-        rate := coalesce(nullif(a.fup_rate, ''), nullif(a.rate_limit, ''));
-        IF a.scheduled AND coalesce(a.fup_rate, '') = '' THEN
+        rate := coalesce(nullif(a.fup_rate, ''), nullif(a.own_rate, ''), nullif(a.rate_limit, ''));
+        IF a.scheduled AND coalesce(a.fup_rate, a.own_rate, '') = '' THEN
             SELECT r.rate, r.change_in INTO rate, v_change FROM radius.plan_rate(a.plan_id, a.rate_limit, v_now) r;
             -- Not all lines of a plan in the same second.
             v_change := v_change + 1 + (a.id::bigint * 37) % 60;
         END IF;
-        IF a.valid_until IS NOT NULL OR v_time_left IS NOT NULL OR v_change IS NOT NULL THEN
+        IF v_until IS NOT NULL OR v_time_left IS NOT NULL OR v_change IS NOT NULL OR first THEN
             session_timeout := greatest(
-                least(ceil(extract(epoch FROM a.valid_until - v_now)), v_time_left, v_change, 86400), 1);
+                least(ceil(extract(epoch FROM v_until - v_now)), CASE WHEN first THEN v_use END, v_time_left, v_change, 86400), 1);
         END IF;
     END IF;
+END $$;
+
+-- Is this device kept from trying at a hotspot? After 10 wrong tries within 15 minutes, until they are 15 minutes old; or
+-- while there are more than 60 a minute, from whatever devices, if it was never let in there. (models/isp_login_guess.py)
+DROP FUNCTION IF EXISTS radius.locked_out(integer, text, text, timestamp);
+CREATE OR REPLACE FUNCTION radius.locked_out(p_access integer, p_mac text, p_nas text, p_now timestamp) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM public.isp_login_guess g
+                    WHERE g.nas_ip = p_nas AND g.mac = p_mac AND g.mac <> '' AND g.wrong >= 10 AND g.since > p_now - interval '15 minutes')
+        OR (EXISTS (SELECT 1 FROM public.isp_login_guess g
+                     WHERE g.nas_ip = p_nas AND g.mac = '' AND g.wrong >= 60 AND g.since > p_now - interval '1 minute')
+            AND NOT EXISTS (SELECT 1 FROM public.isp_session s WHERE s.access_id = p_access AND s.mac = p_mac));
 END $$;
 
 -- ---------------------------------------------------------------- authentication
@@ -281,11 +333,14 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp A
 DECLARE
     v record;
 BEGIN
-    v := radius.verdict(p_login, p_mac, true);
+    v := radius.verdict(p_login, p_mac, true, p_nas);
     IF v.access_id IS NULL THEN
         RETURN;
     END IF;
     id := v.access_id; username := p_login; op := ':=';
+    IF v.first THEN
+        attribute := 'Tmp-Integer-1'; value := '1'; RETURN NEXT;  -- FreeRADIUS calls radius.first_use when it has accepted
+    END IF;
     IF v.message IS NOT NULL THEN
         attribute := 'Reply-Message'; value := v.message; RETURN NEXT;
     END IF;
@@ -341,14 +396,14 @@ CREATE OR REPLACE FUNCTION radius.authz(p_login text, p_nas text DEFAULT NULL, p
 RETURNS TABLE (id integer, username text, attribute text, value text, op text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute IN ('Cleartext-Password', 'Auth-Type');
+    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute IN ('Cleartext-Password', 'Auth-Type', 'Tmp-Integer-1');
 END $$;
 
 CREATE OR REPLACE FUNCTION radius.authr(p_login text, p_nas text DEFAULT NULL, p_mac text DEFAULT NULL)
 RETURNS TABLE (id integer, username text, attribute text, value text, op text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute NOT IN ('Cleartext-Password', 'Auth-Type');
+    RETURN QUERY SELECT * FROM radius.auth(p_login, p_nas, p_mac) r WHERE r.attribute NOT IN ('Cleartext-Password', 'Auth-Type', 'Tmp-Integer-1');
 END $$;
 
 CREATE OR REPLACE FUNCTION radius.nas(p_ip text)
@@ -356,9 +411,40 @@ RETURNS TABLE (shortname text, secret text, require_message_auth text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-        SELECT 'router-' || r.id, r.radius_secret::text, CASE WHEN r.require_message_auth THEN 'yes' ELSE 'no' END
+        SELECT CASE WHEN r.outside THEN 'guest-' ELSE 'router-' END || r.id, r.radius_secret::text, CASE WHEN r.require_message_auth THEN 'yes' ELSE 'no' END
           FROM public.isp_router r
          WHERE r.nas_ip = p_ip AND r.active AND r.radius_secret <> '';
+END $$;
+
+-- Count a wrong try at a hotspot: of the device, and of all devices of the minute.
+CREATE OR REPLACE FUNCTION radius.wrong_guess(p_nas text, p_mac text, p_now timestamp) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM public.isp_router r WHERE r.nas_ip = p_nas AND r.zone > 0) THEN
+        RETURN;
+    END IF;
+    IF p_mac IS NOT NULL THEN
+        INSERT INTO public.isp_login_guess AS g (nas_ip, mac, since, wrong) VALUES (p_nas, p_mac, p_now, 1)
+        ON CONFLICT (nas_ip, mac) DO UPDATE
+           SET wrong = CASE WHEN g.since > p_now - interval '15 minutes' THEN g.wrong + 1 ELSE 1 END,
+               since = CASE WHEN g.since > p_now - interval '15 minutes' AND g.wrong < 10 THEN g.since ELSE p_now END;
+    END IF;
+    INSERT INTO public.isp_login_guess AS g (nas_ip, mac, since, wrong) VALUES (p_nas, '', p_now, 1)
+    ON CONFLICT (nas_ip, mac) DO UPDATE
+       SET wrong = CASE WHEN g.since > p_now - interval '1 minute' THEN g.wrong + 1 ELSE 1 END,
+           since = CASE WHEN g.since > p_now - interval '1 minute' THEN g.since ELSE p_now END;
+END $$;
+
+-- The time of this access runs from now on, if it does from its first log-in and this is the first. Idempotent; two devices at
+-- once: one of them is the first. FreeRADIUS calls it when it has accepted, so a name alone starts nobody's time.
+CREATE OR REPLACE FUNCTION radius.first_use(p_login text, p_nas text, p_mac text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO public.isp_access_use (access_id, first_at, mac, nas_ip)
+    SELECT a.id, statement_timestamp() AT TIME ZONE 'UTC', radius.mac(p_mac), radius.label(p_nas)
+      FROM public.isp_access a WHERE a.name = p_login AND a.use_seconds > 0
+    ON CONFLICT (access_id) DO NOTHING;
+    RETURN 1;
 END $$;
 
 -- A log-in was refused. Customer service sees who tried, and what was wrong: a user name nobody has, a wrong password,
@@ -377,13 +463,16 @@ DECLARE
     v record;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    v := radius.verdict(p_login, p_mac, true);
+    v := radius.verdict(p_login, p_mac, true, p_nas);
     v_reason := CASE
         WHEN v.access_id IS NULL THEN 'unknown'
         WHEN v.verdict = 'reject' THEN v.reason
         WHEN coalesce(v.password, '') = '' THEN 'unset'
         ELSE 'password'
     END;
+    IF v_reason IN ('unknown', 'password', 'elsewhere') THEN
+        PERFORM radius.wrong_guess(v_nas, radius.mac(p_mac), v_now);
+    END IF;
     UPDATE public.isp_login_attempt t
        SET times = t.times + 1, last = v_now, nas_ip = v_nas, called = radius.label(p_called)
      WHERE t.user_name = v_login AND t.mac = v_mac AND t.reason = v_reason AND t.hour = date_trunc('hour', v_now);
@@ -526,6 +615,24 @@ BEGIN
     END IF;
 END $$;
 
+-- Whose session is it? By the Class we gave out, the user name, the MAC address as user name. A router that is somebody else's
+-- tells about the log-ins of its hotspot only.
+CREATE OR REPLACE FUNCTION radius.access_of(p_class integer, p_login text, p_nas text) RETURNS integer
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_access integer;
+BEGIN
+    v_access := coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = p_class),
+                         (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
+                         (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login));
+    IF EXISTS (SELECT 1 FROM public.isp_router r
+                WHERE r.nas_ip = p_nas AND r.zone > 0 AND r.outside
+                  AND NOT EXISTS (SELECT 1 FROM public.isp_access a WHERE a.id = v_access AND a.zone = r.zone)) THEN
+        RETURN NULL;
+    END IF;
+    RETURN v_access;
+END $$;
+
 -- One accounting packet of a session. Counters in packets only grow, so what is booked is the difference to the
 -- highest seen: retries, doubles and packets out of order add nothing. Idempotent; commits with the caller.
 --
@@ -568,6 +675,7 @@ DECLARE
     v_began timestamp;
     v_generation integer := 0;
     v_access integer;
+    v_use integer;
     v_new boolean := false;
     o public.isp_session%ROWTYPE;
     d_up bigint;
@@ -648,18 +756,19 @@ BEGIN
                     called, started, updated, last_event, stopped, presumed, cause, seconds, bytes_up, bytes_down,
                     added_up, added_down, added_seconds, superseded, wrong_clock
                 ) VALUES (
-                    v_key, v_generation,
-                    coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = v_access),
-                             (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
-                             (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login)),
+                    v_key, v_generation, radius.access_of(v_access, p_login, v_nas),
                     (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas),
                     v_login, v_session, v_nas, radius.label(p_port), v_ip, v_mac, radius.label(p_called), v_began, v_came,
                     v_happened, CASE WHEN v_kind = 'stop' THEN v_happened END, false,
                     CASE WHEN v_kind = 'stop' THEN radius.label(p_cause) END, v_seconds, v_up, v_down,
                     v_up, v_down, v_seconds, false, v_wrong_clock
                 ) ON CONFLICT (session_key, generation) DO NOTHING
-                RETURNING s.access_id INTO v_access;
+                RETURNING s.access_id, (SELECT a.use_seconds FROM public.isp_access a WHERE a.id = s.access_id) INTO v_access, v_use;
                 IF FOUND THEN
+                    IF v_use > 0 THEN  -- in case nobody told that it was let in
+                        INSERT INTO public.isp_access_use (access_id, first_at, mac, nas_ip) VALUES (v_access, v_began, v_mac, v_nas)
+                        ON CONFLICT (access_id) DO NOTHING;
+                    END IF;
                     d_up := v_up; d_down := v_down; d_seconds := v_seconds;
                     EXIT;
                 END IF;
@@ -691,10 +800,7 @@ BEGIN
         IF NOT v_new THEN
             v_access := o.access_id;
             IF v_access IS NULL THEN  -- unknown until now: nothing of it has been booked
-                SELECT coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = radius.class_id(p_class)),
-                                (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
-                                (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login))
-                  INTO v_access;
+                v_access := radius.access_of(radius.class_id(p_class), p_login, v_nas);
                 d_up := greatest(v_up, o.bytes_up);
                 d_down := greatest(v_down, o.bytes_down);
                 d_seconds := greatest(v_seconds, o.seconds);
