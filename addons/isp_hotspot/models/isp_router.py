@@ -24,4 +24,4 @@ class IspRouter(models.Model):
         for router in self:
             wanted = {"zone": router.site_id.id or 0, "outside": bool(router.site_id) and not router.site_id.own}
             if any(router[name] != value for name, value in wanted.items()):
-                super(IspRouter, router).write(wanted)
+                router.write(wanted)
