@@ -13,10 +13,13 @@
         "security/isp_hotspot_groups.xml",
         "security/ir.model.access.csv",
         "security/isp_hotspot_rules.xml",
+        "data/product_data.xml",
         "data/ir_cron_data.xml",
         "views/isp_site_views.xml",
         "views/isp_token_views.xml",
         "views/isp_token_order_views.xml",
         "views/menus.xml",
+        "views/isp_site_statement_views.xml",
+        "views/res_config_settings_views.xml",
     ],
 }

@@ -8,4 +8,13 @@ from . import isp_token_life
 from . import isp_token_follow
 from . import isp_token_batch
 from . import isp_token_order
+from . import isp_hotspot_tariff
+from . import isp_site_money
+from . import isp_site_statement
+from . import isp_site_day
+from . import isp_token_order_money
+from . import isp_wallet_payout
+from . import account_payment
 from . import payment_transaction
+from . import res_company
+from . import res_config_settings

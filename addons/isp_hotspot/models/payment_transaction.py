@@ -3,7 +3,9 @@ from odoo import fields, models
 
 
 class PaymentTransaction(models.Model):
-    """Mobile money for tokens: the token is made when the payment becomes final, in the same transaction."""
+    """Mobile money for tokens: the token is made when the payment becomes final, in the same transaction; an owner's money is booked
+    as owed to the owner.
+    """
 
     _inherit = "payment.transaction"
 
@@ -12,9 +14,40 @@ class PaymentTransaction(models.Model):
     def _on_wallet_final(self):
         """Override of `isp_momo`."""
         result = super()._on_wallet_final()
-        for tx in self.filtered(lambda tx: tx.isp_token_order_id and tx.operation != "refund"):
+        for tx in self:
+            order, refund = tx._isp_token_order(), tx.operation == "refund"
             if tx.state == "done":
-                tx.isp_token_order_id._on_paid()
+                order._on_refunded() if refund else order._on_paid()
             elif tx.state in ("error", "cancel"):
-                tx.isp_token_order_id._on_not_paid(tx.wallet_reason or "")
+                order._on_refund_failed() if refund else order._on_not_paid(tx.wallet_reason or "")
         return result
+
+    def _isp_token_order(self):
+        """:return: the order this is the payment of, or the refund"""
+        return self.isp_token_order_id or self.source_transaction_id.isp_token_order_id
+
+    def _isp_for_owners(self):
+        """:return: those whose money is an owner's"""
+        return self.filtered(lambda tx: tx._isp_token_order() and not tx._isp_token_order().site_id.own)
+
+    def _prepare_isp_payment(self):
+        """Override of `isp_billing_momo`: an owner's money is a liability, no credit of a customer."""
+        values = super()._prepare_isp_payment()
+        if self._isp_for_owners():
+            values["destination_account_id"] = self.company_id._isp_owner_account().id
+        return values
+
+    def _create_payment(self, **extra_create_values):
+        """Override of `account_payment`: what goes back to a guest is taken from where it was booked."""
+        if self.operation == "refund" and self._isp_for_owners():
+            extra_create_values = {"destination_account_id": self.company_id._isp_owner_account().id, **extra_create_values}
+        return super()._create_payment(**extra_create_values)
+
+    def _on_wallet_booked(self):
+        """Override of `isp_billing_momo`: tokens pay no debts and get no receipt by SMS, their code is it."""
+        return super(PaymentTransaction, self - self.filtered("isp_token_order_id"))._on_wallet_booked()
+
+    def _isp_lend_time(self):
+        """Override of `isp_billing_momo`: a guest's payment lends no line its time."""
+        if not self.isp_token_order_id:
+            super()._isp_lend_time()

@@ -8,12 +8,11 @@ from odoo.addons.isp_network.tests.common import NetworkCommon
 PHONE, DEVICE, OTHER = "+211921234567", "AA:BB:CC:00:00:01", "AA:BB:CC:00:00:02"
 
 
-class HotspotCommon(NetworkCommon):
-    """Two owners, each with a hotspot and a router of their own; the ISP's routers are there too."""
+class HotspotMixin:
+    """Two owners, each with a hotspot and a router of their own."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def _create_hotspots(cls):
         cls.env["res.lang"]._activate_lang("ar_001")
         cls.env.company.partner_id.country_id = cls.env.ref("base.ss")
         cls.owner, cls.site, cls.nas = cls._create_hotspot("amina", "River Hotel", "127.0.3.1")
@@ -32,6 +31,15 @@ class HotspotCommon(NetworkCommon):
         site = site or self.site
         values = {"offer": site.offer_ids[0], **more}
         return self.env["isp.token.order"]._place(site, str(uuid.uuid4()), method, **values)
+
+
+class HotspotCommon(HotspotMixin, NetworkCommon):
+    """The same beside the ISP's own router and customer, asked as RADIUS does."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._create_hotspots()
 
     def _made(self, count=1, site=None, **more):
         site = site or self.site

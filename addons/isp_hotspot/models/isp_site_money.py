@@ -1,0 +1,75 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from odoo import api, fields, models
+
+from odoo.addons.isp_momo.drivers import WALLETS
+
+
+class IspSite(models.Model):
+    """The money of a hotspot: what came in, what was kept, what was paid out."""
+
+    _inherit = "isp.site"
+
+    tariff_id = fields.Many2one("isp.hotspot.tariff", string="Commission", default=lambda self: self._usual_tariff(), tracking=True, ondelete="restrict")
+    statement_ids = fields.One2many("isp.site.statement", "site_id", string="Statements", readonly=True)
+
+    @api.model
+    def _usual_tariff(self):
+        return self.env["isp.hotspot.tariff"].search([("company_id", "=", self.env.company.id)], limit=1)
+
+    def _due_domain(self, until):
+        """Sales that stand on no statement yet: mobile money that is booked, and cash of which a commission is due."""
+        return [
+            ("site_id", "=", self.id),
+            ("statement_id", "=", False),
+            ("state", "=", "done"),
+            ("done_at", "<=", until),
+            "|",
+            "&",
+            ("method", "=", "momo"),
+            ("transaction_id.is_post_processed", "=", True),
+            "&",
+            ("method", "=", "cash"),
+            ("commission", ">", 0),
+        ]
+
+    def _payout_wallet(self):
+        """:return: the ``payment.provider`` (sudo) that pays owners, of the site's company"""
+        codes = [name for name, wallet in WALLETS.items() if "disbursement" in wallet.products]
+        domain = [("code", "in", codes), ("state", "!=", "disabled"), ("company_id", "=", self.company_id.id)]
+        return self.env["payment.provider"].sudo().search(domain, order="sequence, id", limit=1)
+
+    def _money(self):
+        """The owner's account, since the beginning.
+
+        :return: {"received": mobile money of sales, "commission": the ISP's part, with taxes where it is settled, "paid": paid out, "on_its_way": being paid
+            out, "due": not yet on a statement, less commission, "cash": taken in cash, "returned": given back to guests}; in the company's currency
+        """
+        self.ensure_one()
+        orders = self.env["isp.token.order"].sudo()
+        groups = orders._read_group([("site_id", "=", self.id), ("state", "in", ("done", "refunded"))], ["method", "state", "statement_id"], ["amount:sum", "commission:sum"])
+        received = cash = due = returned = kept = 0
+        for method, state, statement, amount, commission in groups:
+            if method == "cash" and state != "refunded":
+                cash += amount
+                if not statement:
+                    due -= commission
+                    kept += commission
+            if method == "momo" and state == "refunded":
+                returned += amount
+            if method == "momo":
+                received += amount
+                if not statement and state != "refunded":
+                    due += amount - commission
+                    kept += commission
+        paid = way = 0
+        for state, amount, commission in self.env["isp.site.statement"].sudo()._read_group([("site_id", "=", self.id)], ["state"], ["amount:sum", "commission:sum"]):
+            kept += commission
+            if state == "done":
+                paid += amount
+            else:
+                way += amount
+        later = orders._read_group(
+            [("site_id", "=", self.id), ("state", "=", "refunded"), ("statement_id", "!=", False), ("refund_statement_id", "=", False)], [], ["amount:sum", "commission:sum"]
+        )
+        due -= (later[0][0] or 0) - (later[0][1] or 0)
+        return {"received": received, "commission": kept, "paid": paid, "on_its_way": way, "due": due, "cash": cash, "returned": returned}
