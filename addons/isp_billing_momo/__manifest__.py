@@ -2,7 +2,7 @@
 {
     "name": "ISP: mobile money",
     "summary": "Wallet payments settle debts, renew prepaid lines and bring services back; asked for at the cash desk",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",
@@ -11,6 +11,7 @@
     "depends": ["isp_cash", "isp_momo"],
     "auto_install": True,
     "data": [
+        "security/isp_billing_momo_groups.xml",
         "security/ir.model.access.csv",
         "security/isp_billing_momo_rules.xml",
         "report/isp_billing_momo_reports.xml",

@@ -1,8 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 {
     "name": "Mobile money",
-    "summary": "Pay with MTN MoMo and Orange Money: asked on the phone, read until it is final, booked at once",
-    "version": "19.0.1.0.0",
+    "summary": "Pay with MTN MoMo and Orange Money, pay out to MTN MoMo: asked on the phone, read until it is final, booked once",
+    "version": "19.0.1.1.0",
     "development_status": "Alpha",
     "category": "Accounting/Payment Providers",
     "author": "Juba Net contributors",
@@ -11,13 +11,17 @@
     "depends": ["account_payment", "isp_secret"],
     "external_dependencies": {"python": ["phonenumbers", "requests"]},
     "data": [
+        "security/isp_momo_groups.xml",
         "security/ir.model.access.csv",
         "security/isp_momo_rules.xml",
         "views/payment_templates.xml",
         "views/payment_provider_views.xml",
         "views/payment_transaction_views.xml",
         "views/isp_wallet_claim_views.xml",
+        "views/isp_wallet_payout_views.xml",
+        "views/res_config_settings_views.xml",
         "views/menus.xml",
+        "data/ir_sequence_data.xml",
         "data/payment_provider_data.xml",
         "data/ir_cron_data.xml",
     ],

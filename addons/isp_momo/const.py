@@ -79,3 +79,30 @@ STAFF_TEXTS = {
     "FORBIDDEN": _STAFF_SETUP,
     "NOT_BOOKED": _lt("Paid, but it could not be booked: the reason stands in the server's log."),
 }
+
+_PAYEE = _lt("The operator does not pay this number: ask the payee for the right one, or for another wallet. Then pay again.")
+_ASK_OPERATOR = _lt("Our account with the operator may not pay out: ask the operator for the product Disbursement, and to allow the address of this server.")
+
+#: What staff read beside a payout. What is not here is told by the operator's word alone.
+PAYOUT_TEXTS = {
+    **{code: STAFF_TEXTS[code] for code in ("NOT_ALLOWED_TARGET_ENVIRONMENT", "INVALID_CALLBACK_URL_HOST", "INVALID_CURRENCY", "BAD_REQUEST", "WRONG_ADDRESS")},
+    **{code: STAFF_TEXTS[code] for code in ("KEY_REFUSED", "TOKEN_REFUSED", "UNKNOWN_STATUS", "NOT_THERE")},
+    "NOT_ENOUGH_FUNDS": _lt("Our own wallet holds too little: fill it. What is not sent yet goes out by itself then, for seven days."),
+    "INTERNAL_PROCESSING_ERROR": _lt("MTN gives this reason for nearly everything, mostly for too little money in our own wallet."),
+    "PAYER_LIMIT_REACHED": _lt("Our own wallet has reached a limit of the operator's: pay again tomorrow, or ask the operator to raise it."),
+    "PAYEE_NOT_FOUND": _PAYEE,
+    "PAYEE_NOT_ACTIVE": _PAYEE,
+    "PAYEE_NOT_ALLOWED_TO_RECEIVE": _PAYEE,
+    "PAYEE_LIMIT_REACHED": _lt("The payee's wallet is at its limit: ask the payee to make room, or for another number. Then pay again."),
+    "NOT_ALLOWED": _ASK_OPERATOR,
+    "FORBIDDEN": _ASK_OPERATOR,
+    "NOT_SENT": _lt("The operator did not take it in time; no money has moved."),
+    "NOT_CONFIRMED": _lt("Somebody of us refused it; nothing was sent."),
+    "PAID_ALREADY": _lt("The payout before it was paid after all, so this one was not sent."),
+    "PAID_TWICE": _lt("This was paid late, and so may be the payout in its place: look at both, and ask the money back if both are paid."),
+    "AMOUNT_DIFFERS": _lt("The operator reports another amount or currency than was sent: look into its portal, then say what has happened."),
+    "DUPLICATE_REFERENCE": _lt("The operator's reference is that of another payout of ours: look into its portal, then say what has happened."),
+    "GIVEN_UP": _lt("The operator gave no final answer for seven days: look into its portal, then say what has happened."),
+    "NOT_PAID": _lt("Somebody of us looked into the operator's portal: it was not paid."),
+    "NOT_BOOKED": _lt("Paid, but it could not be booked: the reason stands in the server's log. Mend it and press “Book”."),
+}

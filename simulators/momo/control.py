@@ -33,12 +33,30 @@ def account(op, request):
 
 @routes("POST", "/_control/wallet/{number}")
 def wallet(op, request, number):
-    """POST {"balance", "known", "active", "name": [given, family]}"""
+    """POST {"balance", "limit": the largest balance, "known", "active", "name": [given, family]}"""
     values = request.json()
-    if unknown := set(values) - {"balance", "known", "active", "name"}:
+    if unknown := set(values) - {"balance", "limit", "known", "active", "name"}:
         raise ValueError(f"a wallet has no {', '.join(sorted(unknown))}")
     op.change_wallet(number, **values)
     return answer(200, op.wallet(number))
+
+
+@routes("POST", "/_control/purse/{product}")
+def purse(op, request, product):
+    """POST {"balance"}: what the first account, or "user", holds in "environment" (mtnsouthsudan) of this product."""
+    values = {"user": mtn.ACCOUNT["user"], "environment": "mtnsouthsudan", **request.json()}
+    op.store.put("purse", f"merchant:{values['user']}:{values['environment']}:{product}", {"balance": float(values["balance"])})
+    return answer(200, values)
+
+
+@routes("GET", "/_control/ledger")
+def ledger(op, request):
+    """GET ?kind=transfer&number=…: every move of MTN money, as it happened; amounts as the merchant sees them, below zero what went out."""
+    for reference, _document in op.store.all("transaction"):
+        mtn.settle(op, reference)
+    wanted = {name: request.query[name] for name in ("kind", "number") if name in request.query}
+    moves = [move for _key, move in op.store.all("move") if all(move[name] == value for name, value in wanted.items())]
+    return answer(200, {"moves": moves, "total": sum(move["amount"] for move in moves)})
 
 
 @routes("POST", "/_control/decide/{reference}")

@@ -81,6 +81,9 @@ MESSAGES = {
     "SERVICE_UNAVAILABLE": "Service temporarily unavailable, try again later.",
     "PAYER_NOT_FOUND": "Payer not found.",
     "PAYEE_NOT_FOUND": "Payee not found.",
+    "PAYEE_NOT_ALLOWED_TO_RECEIVE": "Payee is not allowed to receive.",
+    "PAYEE_LIMIT_REACHED": "Payee limit reached.",
+    "NOT_ENOUGH_FUNDS": "The balance is not sufficient.",
 }
 
 
@@ -279,6 +282,7 @@ def _body(request, party):
 
 
 def _create(op, request, product, kind, party, extra=()):
+    op.before()
     account, environment = _caller(op, request, product)
     reference = request.header("X-Reference-Id")
     if not _uuid4(reference):
@@ -292,6 +296,8 @@ def _create(op, request, product, kind, party, extra=()):
         raise Refusal(409, "RESOURCE_ALREADY_EXIST")
     if body["currency"] != CURRENCY[environment]:
         raise Refusal(500, "INVALID_CURRENCY")
+    if party and environment != "sandbox" and op.fault("party_refused") == "early" and not op.wallet(body[party]["partyId"])["known"]:
+        raise Refusal(500, f"{party.upper()}_NOT_FOUND")
     known = ("amount", "currency", "externalId", "payerMessage", "payeeNote", *([party] if party else []), *extra)
     document = {
         "kind": kind, "product": product, "environment": environment, "user": account["user"], "reference": reference.lower(),
@@ -368,6 +374,7 @@ def _finish(op, document):
     document.update(status=status, reason=why, final=op.now())
     if status == "SUCCESSFUL":
         document["txid"] = str(random.randrange(10**9, 10**10))
+        _record(op, document, amount)
 
 
 def _move(op, document, amount):
@@ -376,14 +383,14 @@ def _move(op, document, amount):
     :return: (final status, reason)
     """
     body, kind, sandbox = document["body"], document["kind"], document["environment"] == "sandbox"
-    purse = op.store.get("purse", _purse(document)) or {"balance": 1_000_000}
+    purse = op.purse(_purse(document))
     if kind == "requesttopay":
         number = body["payer"]["partyId"]
         wallet = op.wallet(number)
         if not sandbox and wallet["balance"] < amount:
             return "FAILED", "NOT_ENOUGH_FUNDS"
         op.change_wallet(number, balance=wallet["balance"] - amount)
-        op.store.put("purse", _purse(document), {"balance": purse["balance"] + amount})
+        op.store.put("purse", _purse(document), {"balance": purse + amount})
         return "SUCCESSFUL", None
     if kind == "refund" and not (sandbox and body["referenceIdToRefund"] in MAGIC_REFUND):
         original = op.store.get("transaction", body["referenceIdToRefund"].lower())
@@ -396,12 +403,36 @@ def _move(op, document, amount):
         number = original["body"]["payer"]["partyId"]
     else:
         number = body.get("payee", {}).get("partyId")
-    if purse["balance"] < amount:
+        if number and (refused := _may_not_receive(op.wallet(number), amount)):
+            return "FAILED", refused
+    if purse < amount:
         return "FAILED", "NOT_ENOUGH_FUNDS"
-    op.store.put("purse", _purse(document), {"balance": purse["balance"] - amount})
+    op.store.put("purse", _purse(document), {"balance": purse - amount})
     if number:
         op.change_wallet(number, balance=op.wallet(number)["balance"] + amount)
     return "SUCCESSFUL", None
+
+
+def _may_not_receive(wallet, amount):
+    """:return: reason why money sent to this wallet does not arrive, None when it does"""
+    if not wallet["active"]:
+        return "PAYEE_NOT_ALLOWED_TO_RECEIVE"
+    if wallet["limit"] is not None and wallet["balance"] + amount > wallet["limit"]:
+        return "PAYEE_LIMIT_REACHED"
+    return None
+
+
+def _record(op, document, amount):
+    """The ledger, and the line that the telephone gets about money that came in."""
+    body, kind = document["body"], document["kind"]
+    party = next((body[p]["partyId"] for p in ("payer", "payee") if p in body), None)
+    if kind == "refund":
+        original = op.store.get("transaction", body["referenceIdToRefund"].lower())
+        party = original["body"]["payer"]["partyId"] if original else None
+    known = {name: document[name] for name in ("kind", "reference", "txid", "environment", "user")}
+    op.book(**known, externalId=body["externalId"], number=party, amount=amount if kind == "requesttopay" else -amount, currency=body["currency"])
+    if party and kind != "requesttopay":
+        op.tell(party, f"You have received {amount:,.10g} {body['currency']}. {body.get('payeeNote') or body['externalId']}. Reference {document['txid']}.")
 
 
 def decide(op, reference, approved):
@@ -515,8 +546,8 @@ def balance(op, request, product):
     if product not in PRODUCTS:
         raise Refusal(404)
     account, environment = _caller(op, request, product)
-    purse = op.store.get("purse", f"merchant:{account['user']}:{environment}:{product}") or {"balance": 1_000_000}
-    return answer(200, {"availableBalance": f"{purse['balance']:g}" if purse["balance"] < 1e6 else str(int(purse["balance"])), "currency": CURRENCY[environment]})
+    purse = op.purse(f"merchant:{account['user']}:{environment}:{product}")
+    return answer(200, {"availableBalance": f"{purse:.15g}", "currency": CURRENCY[environment]})
 
 
 @routes("GET", "/{product}/v1_0/account/balance/{currency}")

@@ -2,6 +2,7 @@
 """What MTN and Orange have in common here: clock, faults, wallets, telephones, and callbacks sent in the background."""
 
 import queue
+import secrets
 import threading
 import time
 import urllib.error
@@ -16,6 +17,8 @@ FAULTS = {
     "fail_path": "",  # … where the path contains this …
     "fail_times": 0,  # … so many times (-1: until switched off)
     "silence": 0,  # this many requests are carried out and then not answered: the line fails after the work is done
+    "deaf": 0,  # this many requests that move money are neither carried out nor answered: the line fails before the work is done
+    "party_refused": "late",  # unknown payers and payees: late: the status says so, early: a 500 to the request does
     "callback": "once",  # once, never, twice
     "callback_method": "PUT",  # PUT or POST
     "callback_delay": 0,  # seconds
@@ -33,6 +36,8 @@ FAULTS = {
 }
 #: What a wallet holds when it is first heard of.
 FIRST_BALANCE = 5_000_000
+#: What a merchant's wallet holds, collection and disbursement each.
+FIRST_PURSE = 1_000_000
 
 
 class Operator:
@@ -96,10 +101,19 @@ class Operator:
         if left:  # outside: an error would take the counting back
             raise Silence()
 
+    def before(self):
+        """:raise Silence: what was asked never arrived"""
+        with self.store:
+            if left := self.fault("deaf"):
+                self.set_faults({"deaf": left - 1})
+        if left:
+            raise Silence()
+
     # === Wallets === #
 
     def wallet(self, number):
-        return self.store.get("wallet", number) or {"balance": FIRST_BALANCE, "active": True, "known": True, "name": ["Customer", number[-4:]], "messages": []}
+        first = {"balance": FIRST_BALANCE, "limit": None, "active": True, "known": True, "name": ["Customer", number[-4:]], "messages": []}
+        return {**first, **(self.store.get("wallet", number) or {})}
 
     def change_wallet(self, number, **values):
         with self.store:
@@ -110,6 +124,16 @@ class Operator:
         with self.store:
             messages = self.wallet(number)["messages"]
             self.change_wallet(number, messages=[*messages, {"at": self.now(), "text": text}][-50:])
+
+    # === Money === #
+
+    def purse(self, key):
+        """:return: what a merchant holds"""
+        return (self.store.get("purse", key) or {"balance": FIRST_PURSE})["balance"]
+
+    def book(self, **move):
+        """Write into the ledger that money has moved: never changed, never taken back. Doubled money stands here twice."""
+        self.store.put("move", secrets.token_hex(16), {"at": self.now(), **move})
 
     # === Callbacks === #
 

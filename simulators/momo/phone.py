@@ -54,7 +54,8 @@ def _page(lang, title, content, refresh=False):
 
 def _numbers(op):
     seen = {number: None for number, _wallet in op.store.all("wallet")}
-    seen.update({d["body"]["payer"]["partyId"]: None for _r, d in op.store.all("transaction") if "payer" in d["body"]})
+    parties = [d["body"].get("payer") or d["body"].get("payee") for _r, d in op.store.all("transaction")]
+    seen.update({party["partyId"]: None for party in parties if party})
     return list(seen)[-50:]
 
 

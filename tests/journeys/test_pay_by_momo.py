@@ -17,7 +17,7 @@ from killed import count, kill_at, together
 from stack.browser import PHONE, sideways, tab
 from stack.shell import wait_for
 
-POLLER = "odoo.addons.isp_momo.models.payment_transaction_poller"
+POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
 ACHOL = {"login": "achol", "password": "achol-portal-1"}
 #: Deng's telephone: Achol asks him to pay.
 DENG = "211929876543"

@@ -298,6 +298,24 @@ def test_sandbox_numbers(mtn, number, status, reason):
         assert sandbox.status(reference)["status"] == "SUCCESSFUL"
 
 
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        ("46733123450", "FAILED", "INTERNAL_PROCESSING_ERROR"),
+        ("46733123453", "PENDING", None),
+        ("46733123455", "FAILED", "NOT_ENOUGH_FUNDS"),
+        ("46733123456", "FAILED", "PAYER_LIMIT_REACHED"),
+        ("46733123457", "FAILED", "PAYEE_NOT_FOUND"),
+        ("46733999999", "SUCCESSFUL", None),
+    ],
+)
+def test_sandbox_payees(mtn, number, status, reason):
+    sandbox = Mtn(mtn.momo, "sandbox")
+    reference, answer = transfer(sandbox, number=number, currency="EUR")
+    assert answer.status_code == 202
+    assert (transferred(sandbox, reference)["status"], transferred(sandbox, reference).get("reason")) == (status, reason)
+
+
 def test_sandbox_is_in_euro(mtn):
     sandbox = Mtn(mtn.momo, "sandbox")
     assert sandbox.ask(body=sandbox.body(currency="SSP"))[1].json()["code"] == "INVALID_CURRENCY"
@@ -429,11 +447,94 @@ def test_refund_whole_part_and_too_much(mtn):
     assert refund("1", str(uuid.uuid4()))["reason"] == "RESOURCE_NOT_FOUND"
 
 
-def test_transfer_holder_and_notification(mtn):
-    own = str(uuid.uuid4())
-    body = {"amount": "100", "currency": "SSP", "externalId": "P1", "payee": {"partyIdType": "MSISDN", "partyId": "211921000009"}, "payerMessage": "", "payeeNote": ""}
-    assert mtn.call("POST", "/disbursement/v1_0/transfer", body, X_Reference_Id=own).status_code == 202
-    assert mtn.call("GET", f"/disbursement/v1_0/transfer/{own}").json()["status"] == "SUCCESSFUL"
+def transfer(mtn, amount="100", number="211921000009", reference=None, **change):
+    """:return: (reference, answer)"""
+    reference = reference or str(uuid.uuid4())
+    payee = {"partyIdType": "MSISDN", "partyId": number}
+    body = {"amount": amount, "currency": "SSP", "externalId": "P1", "payee": payee, "payerMessage": "", "payeeNote": "Juba Net", **change}
+    return reference, mtn.call("POST", "/disbursement/v1_0/transfer", body, X_Reference_Id=reference)
+
+
+def transferred(mtn, reference):
+    return mtn.call("GET", f"/disbursement/v1_0/transfer/{reference}").json()
+
+
+def ledger(mtn, **query):
+    return requests.get(f"{mtn.momo.url}/_control/ledger", params=query, timeout=10).json()
+
+
+def test_transfer(mtn):
+    before = float(mtn.call("GET", "/disbursement/v1_0/account/balance").json()["availableBalance"])
+    reference, answer = transfer(mtn)
+    assert (answer.status_code, answer.text) == (202, "")
+    seen = transferred(mtn, reference)
+    assert (seen["status"], seen["amount"], seen["payee"]["partyId"]) == ("SUCCESSFUL", "100", "211921000009") and seen["financialTransactionId"]
+    assert transfer(mtn, reference=reference)[1].json()["code"] == "RESOURCE_ALREADY_EXIST"
+    balance = mtn.call("GET", "/disbursement/v1_0/account/balance").json()
+    assert (float(balance["availableBalance"]), balance["currency"]) == (before - 100, "SSP")
+    (move,) = ledger(mtn, kind="transfer", number="211921000009")["moves"]
+    assert (move["reference"], move["txid"], move["amount"]) == (reference, seen["financialTransactionId"], -100)
+    assert mtn.call("GET", f"/collection/v1_0/requesttopay/{reference}").status_code == 404
+    assert mtn.call("GET", f"/disbursement/v1_0/transfer/{uuid.uuid4()}").json()["code"] == "RESOURCE_NOT_FOUND"
+
+
+def test_money_that_came_in_is_on_the_telephone(mtn):
+    reference, _answer = transfer(mtn, "2500")
+    page = requests.get(f"{mtn.momo.url}/phone/211921000009", timeout=10).text
+    assert "You have received 2,500 SSP. Juba Net." in page and transferred(mtn, reference)["financialTransactionId"] in page
+    assert "5,002,500" in page
+    assert "211921000009" in requests.get(mtn.momo.url, timeout=10).text
+
+
+@pytest.mark.parametrize(
+    ("wallet", "reason"),
+    [({"known": False}, "PAYEE_NOT_FOUND"), ({"active": False}, "PAYEE_NOT_ALLOWED_TO_RECEIVE"), ({"limit": 5_000_050}, "PAYEE_LIMIT_REACHED")],
+)
+def test_transfer_to_a_wallet_that_takes_none(mtn, wallet, reason):
+    control(mtn.momo, "wallet/211921000009", wallet)
+    reference, answer = transfer(mtn)
+    assert answer.status_code == 202
+    assert (transferred(mtn, reference)["status"], transferred(mtn, reference)["reason"]) == ("FAILED", reason)
+    assert not ledger(mtn)["moves"]
+
+
+def test_transfer_refused_at_once(mtn):
+    control(mtn.momo, "faults", {"party_refused": "early"})
+    control(mtn.momo, "wallet/211921000009", {"known": False})
+    reference, answer = transfer(mtn)
+    assert (answer.status_code, answer.json()["code"]) == (500, "PAYEE_NOT_FOUND")
+    assert mtn.call("GET", f"/disbursement/v1_0/transfer/{reference}").status_code == 404
+
+
+def test_transfer_of_more_than_there_is(mtn):
+    control(mtn.momo, "purse/disbursement", {"balance": 150})
+    first, second = transfer(mtn)[0], transfer(mtn)[0]
+    assert (transferred(mtn, first)["status"], transferred(mtn, second)["reason"]) == ("SUCCESSFUL", "NOT_ENOUGH_FUNDS")
+    assert mtn.call("GET", "/disbursement/v1_0/account/balance").json()["availableBalance"] == "50"
+
+
+def test_transfer_lost_before_and_after_the_work(mtn):
+    mtn.token("disbursement")
+    for fault, known in (("deaf", 404), ("silence", 200)):
+        control(mtn.momo, "faults", {fault: 1})
+        reference = str(uuid.uuid4())
+        with pytest.raises(requests.ConnectionError):
+            transfer(mtn, reference=reference)
+        assert mtn.call("GET", f"/disbursement/v1_0/transfer/{reference}").status_code == known
+        assert transfer(mtn, reference=reference)[1].status_code == (202 if known == 404 else 409)
+    assert len(ledger(mtn)["moves"]) == 2
+
+
+def test_ledger_balances(mtn):
+    reference, _answer = mtn.ask()
+    mtn.decide(reference)
+    transfer(mtn, "1200")
+    moves = ledger(mtn)
+    assert [(move["kind"], move["amount"]) for move in moves["moves"]] == [("requesttopay", 5000), ("transfer", -1200)]
+    assert moves["total"] == 3800
+
+
+def test_holder_and_notification(mtn):
     control(mtn.momo, "wallet/211921000005", {"name": ["Achol", "Deng"], "active": False})
     assert mtn.call("GET", "/collection/v1_0/accountholder/msisdn/211921000005/active").json() == {"result": False}
     assert mtn.call("GET", "/collection/v1_0/accountholder/MSISDN/211921000005/active").status_code == 404

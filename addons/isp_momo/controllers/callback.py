@@ -22,5 +22,6 @@ class WalletCallback(http.Controller):
         body = b""
         if http_request.method != "GET" and (http_request.content_length or 0) <= LONGEST:
             body = http_request.get_data(cache=True)
-        known = request.env["payment.transaction"].sudo()._wallet_called_back(token, body, http_request.method != "GET")
+        told = http_request.method != "GET"
+        known = any(request.env[model].sudo()._wallet_called_back(token, body, told) for model in ("payment.transaction", "isp.wallet.payout"))
         return request.make_response("", status=200 if known else 404)

@@ -16,6 +16,9 @@ UPDATE payment_transaction
        wallet_data = NULL,
        wallet_payment_url = NULL
  WHERE wallet_uuid IS NOT NULL;
+UPDATE isp_wallet_payout
+   SET wallet_next = NULL,
+       wallet_token = NULL;
 UPDATE ir_cron
    SET active = false
  WHERE id IN (SELECT res_id FROM ir_model_data WHERE module = 'isp_momo' AND model = 'ir.cron');

@@ -36,6 +36,10 @@ class NotAllowed(Unreachable):
     """Keys, environment or address of this server are refused: a person has to look, nothing was asked for."""
 
 
+class NoFunds(NotAllowed):
+    """Our own wallet holds too little: a person has to fill it, nothing was sent."""
+
+
 class Unknown(WalletError):
     pass
 
@@ -70,7 +74,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Order:
-    """A request for money, or for its return. ``amount`` is the text that is sent, always positive."""
+    """A request for money, for its return, or a payout. ``amount`` is the text that is sent, always positive."""
 
     uuid: str
     reference: str
@@ -178,7 +182,7 @@ class Wallet:
     live_url = live_environment = ""
     #: products with keys of their own: names of fields of ``Account``
     products = ("collection",)
-    checks_holder = refunds = has_balance = notifies = False
+    checks_holder = refunds = pays_out = has_balance = notifies = False
     #: seconds after which a payer can no longer approve
     window = 300
     #: the longest reference the operator takes; 0: any
@@ -210,11 +214,15 @@ class Wallet:
         raise NotImplementedError
 
     def transfer(self, order):
-        """Send money to a number. :return: Accepted"""
+        """Send money to ``order.msisdn``. Safe to call again with the same ``order.uuid``. :return: Accepted"""
         raise NotImplementedError
 
-    def balance(self):
-        """:return: Balance"""
+    def transfer_status(self, order):
+        """:return: Status :raise NotThere: the operator knows no such transfer"""
+        raise NotImplementedError
+
+    def balance(self, product="collection"):
+        """:return: Balance of our own wallet of this product"""
         raise NotImplementedError
 
     def holder(self, msisdn, name=False):

@@ -1,5 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-"""MTN MoMo Open API: Collection (ask for money), Disbursement (send it back).
+"""MTN MoMo Open API: Collection (ask for money), Disbursement (send it back, pay it out).
 
 Sources: momodeveloper.mtn.com, momoapi.mtn.com; what contradicts itself there is served both ways.
 """
@@ -50,7 +50,7 @@ class MtnMomo(Wallet):
     live_url = "https://proxy.momoapi.mtn.com"
     live_environment = "mtnsouthsudan"
     products = ("collection", "disbursement")
-    checks_holder = refunds = has_balance = notifies = True
+    checks_holder = refunds = pays_out = has_balance = notifies = True
     window = 300
 
     # === What is asked ===
@@ -73,8 +73,11 @@ class MtnMomo(Wallet):
         body = {**self._money(order), "payee": {"partyIdType": "MSISDN", "partyId": order.msisdn}}
         return self._create("disbursement", "/disbursement/v1_0/transfer", order, body)
 
-    def balance(self):
-        answer = self._send("collection", "GET", "/collection/v1_0/account/balance")
+    def transfer_status(self, order):
+        return self._status("disbursement", f"/disbursement/v1_0/transfer/{order.uuid}")
+
+    def balance(self, product="collection"):
+        answer = self._send(product, "GET", f"/{product}/v1_0/account/balance")
         if answer.status != 200:
             raise self._failure(answer)
         found = answer.json

@@ -1,4 +1,6 @@
 from . import payment_provider
+from . import isp_wallet_order
+from . import isp_wallet_order_poller
 from . import payment_transaction
 from . import payment_transaction_booking
 from . import payment_transaction_poller
@@ -8,3 +10,6 @@ from . import account_move
 from . import account_payment
 from . import isp_wallet_claim
 from . import isp_wallet_token
+from . import isp_wallet_payout
+from . import res_company
+from . import res_config_settings

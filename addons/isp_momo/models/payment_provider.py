@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tools import file_open
 
@@ -29,7 +29,7 @@ class PaymentProvider(models.Model):
     wallet_collection_key = Secret(string="Collection key", groups="base.group_system")
     wallet_api_user = fields.Char(string="API user", copy=False, groups="base.group_system")
     wallet_api_key = Secret(string="API key", groups="base.group_system")
-    wallet_disbursement_key = Secret(string="Disbursement key", groups="base.group_system", help="For refunds; this product has a key of its own.")
+    wallet_disbursement_key = Secret(string="Disbursement key", groups="base.group_system", help="For refunds and payouts; this product has a key of its own.")
     wallet_disbursement_user = fields.Char(string="Disbursement user", copy=False, groups="base.group_system", help="Empty: as for payments.")
     wallet_disbursement_api_key = Secret(string="Disbursement API key", groups="base.group_system")
     wallet_user_agent = fields.Char(string="User agent", default="isp-momo/19.0", help="What this server calls itself; some hosts refuse the name of a programming library.")
@@ -211,6 +211,15 @@ class PaymentProvider(models.Model):
         pace = pace or Pace(self.wallet_rate)
         return WALLETS[self.code](account, tokens, Transport(account.user_agent, account.timeout, pace))
 
+    def _wallet_check_pays_out(self):
+        """:raise UserError: this provider cannot send money to a number"""
+        self.ensure_one()
+        wallet = WALLETS.get(self.code)
+        if not wallet or not wallet.pays_out or self.state == "disabled":
+            raise UserError(self.env._("%(provider)s cannot pay out: it is no such wallet, or disabled.", provider=self.name))
+        if not self.sudo().wallet_disbursement_key:
+            raise UserError(self.env._("%(provider)s cannot pay out: the Disbursement key is missing.", provider=self.name))
+
     def _wallet_keep_tokens(self, driver):
         """Keep what the driver fetched, so that the next one need not. Transaction: the caller's."""
         account = driver.account
@@ -243,15 +252,18 @@ class PaymentProvider(models.Model):
         return self._wallet_tell(self.env._("Connected"), text, "success")
 
     def action_wallet_balance(self):
-        """What the operator says is in our own wallet."""
+        """What the operator says is in our own wallets: what was collected, and what is paid out of."""
         self.ensure_one()
-        driver = self._wallet_driver()
+        driver, told = self._wallet_driver(), []
         try:
-            balance = driver.balance()
+            for product in driver.products:
+                if getattr(driver.account, product).subscription:
+                    balance = driver.balance(product)
+                    told.append(f"{product.capitalize()}: {balance.amount} {balance.currency}")
         except WalletError as error:
             return self._wallet_tell(self.env._("No balance"), str(error), "danger")
         self._wallet_keep_tokens(driver)
-        return self._wallet_tell(self.env._("Balance"), f"{balance.amount} {balance.currency}", "info")
+        return self._wallet_tell(self.env._("Balance"), "\n".join(told), "info")
 
     def _wallet_trial(self):
         """:return: an order that is never made, for the operator to judge; None for wallets that need none"""

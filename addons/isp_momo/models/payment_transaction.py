@@ -1,8 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import json
 import logging
-import secrets
-import uuid
 from datetime import timedelta
 
 from psycopg2 import errors
@@ -10,7 +8,7 @@ from psycopg2 import errors
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
-from odoo.tools import SQL, hmac
+from odoo.tools import hmac
 
 from odoo.addons.isp_secret.fields import Secret, reveal
 from odoo.addons.payment import utils as payment_utils
@@ -18,63 +16,24 @@ from odoo.addons.payment import utils as payment_utils
 from .. import const
 from ..drivers import WALLETS
 from ..drivers.base import Order
-from ..tools.masked import masked
 from ..tools.msisdn import mask, parse
-from ..tools.trigger import trigger_once
 
 _logger = logging.getLogger(__name__)
 
 
 class PaymentTransaction(models.Model):
-    _inherit = "payment.transaction"
+    _name = "payment.transaction"
+    _inherit = ["payment.transaction", "isp.wallet.order"]
 
-    wallet_uuid = fields.Char(string="Request", readonly=True, copy=False, help="X-Reference-Id: the operator knows the request by it; sent again it is the same request.")
-    wallet_key = fields.Char(string="Asked by", readonly=True, copy=False, help="Key of the caller: what is asked twice is one request.")
+    _wallet_job = "isp_momo.ir_cron_wallet"
+
+    wallet_msisdn = fields.Char(string="Payer's number")
     wallet_once = fields.Char(readonly=True, copy=False, help="While it is open: who asks the same of the same number is shown this one.")
-    wallet_token = fields.Char(string="Callback token", readonly=True, copy=False, groups="base.group_system")
-    wallet_base_url = fields.Char(string="Made at", readonly=True, copy=False, help="A request is known only at the host that took it.")
-    wallet_environment = fields.Char(string="Made in", readonly=True, copy=False)
-    wallet_currency = fields.Char(string="Asked in", readonly=True, copy=False, help="Currency as sent: the sandbox has its own.")
-    wallet_msisdn = fields.Char(string="Payer's number", readonly=True, copy=False)
-    wallet_holder = fields.Char(string="Holder", readonly=True, copy=False)
-    wallet_phase = fields.Selection(
-        [("to_send", "To be sent"), ("sent", "Asked"), ("final", "Answered"), ("given_up", "Given up")],
-        string="Request is",
-        readonly=True,
-        copy=False,
-        help="Given up: the operator never gave a final answer. A late success is taken all the same.",
-    )
-    wallet_since = fields.Datetime(string="Asked at", readonly=True, copy=False)
-    wallet_next = fields.Datetime(string="Asks again at", readonly=True, copy=False)
-    wallet_asked = fields.Datetime(string="Last asked at", readonly=True, copy=False)
-    wallet_woken = fields.Datetime(string="Last woken at", readonly=True, copy=False)
     wallet_tell = fields.Boolean(string="Payer to be told", readonly=True, copy=False)
-    wallet_tries = fields.Integer(string="Tries", readonly=True, copy=False)
-    wallet_unsure = fields.Boolean(string="May have arrived", readonly=True, copy=False)
-    wallet_reason = fields.Char(string="Operator's reason", readonly=True, copy=False)
-    wallet_problem = fields.Char(string="To look at", readonly=True, copy=False)
-    wallet_help = fields.Char(string="What to do", compute="_compute_wallet_help")
-    wallet_raw = fields.Text(string="Last answer", readonly=True, copy=False)
-    wallet_callback = fields.Text(string="Last callback", readonly=True, copy=False, help="As it came; never believed.")
-    wallet_data = Secret(readonly=True, groups="base.group_system", help="What the driver needs to ask again, as JSON.")
     wallet_payment_url = Secret(string="Operator's page", readonly=True, groups="base.group_system", help="Who has this address can pay there.")
 
-    _wallet_uuid_unique = models.UniqueIndex("(wallet_uuid) WHERE wallet_uuid IS NOT NULL", "This request exists already.")
-    _wallet_key_unique = models.UniqueIndex("(wallet_key) WHERE wallet_key IS NOT NULL", "This was asked already.")
     _wallet_once_unique = models.UniqueIndex("(wallet_once) WHERE wallet_once IS NOT NULL", "This is asked for already.")
-    _wallet_token_unique = models.UniqueIndex("(wallet_token) WHERE wallet_token IS NOT NULL", "This callback address exists already.")
-    _wallet_reference_unique = models.UniqueIndex(
-        "(provider_id, provider_reference) WHERE wallet_uuid IS NOT NULL AND provider_reference IS NOT NULL",
-        "The operator's reference is that of another payment.",
-    )
-    _wallet_next_index = models.Index("(wallet_next) WHERE wallet_next IS NOT NULL")
     _wallet_to_book_index = models.Index("(id) WHERE wallet_uuid IS NOT NULL AND state = 'done' AND is_post_processed IS NOT TRUE")
-
-    @api.depends("wallet_problem", "wallet_reason")
-    @api.depends_context("lang")
-    def _compute_wallet_help(self):
-        for transaction in self:
-            transaction.wallet_help = transaction._wallet_staff_text()
 
     # === For code ===
 
@@ -107,16 +66,7 @@ class PaymentTransaction(models.Model):
         if currency.compare_amounts(amount, 0) <= 0:
             raise UserError(self.env._("The amount must be more than zero."))
         prepared = transactions._prepare_wallet_request(provider, partner, amount, currency, key, invoices, reference_prefix)
-        # Two at once: the lock orders them, and the second is run again where it cannot see what the first made.
-        self.env.cr.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"wallet_key:{key}"))
-        try:
-            with self.env.cr.savepoint():
-                transaction = transactions.create({**prepared, **(values or {})})
-                transaction.flush_recordset()
-        except errors.UniqueViolation as error:
-            if error.diag.constraint_name != "payment_transaction_wallet_key_unique":
-                raise
-            raise errors.SerializationFailure(str(error)) from error
+        transaction = transactions._wallet_create_once({**prepared, **(values or {})})
         transaction._wallet_start(msisdn)
         transaction._log_sent_message()
         return transaction
@@ -157,41 +107,9 @@ class PaymentTransaction(models.Model):
         number = parse(msisdn, self.company_id.country_id.code or "SS") if msisdn else ""
         if wallet.flow == "push" and not number:
             raise ValidationError(self.env._("“%(number)s” is no telephone number.", number=msisdn or ""))
-        url, environment, currency = self.provider_id._wallet_where()
-        now = fields.Datetime.now()
-        self.write(
-            {
-                "wallet_uuid": str(uuid.uuid4()),
-                "wallet_token": secrets.token_urlsafe(24),
-                "wallet_base_url": url,
-                "wallet_environment": environment,
-                "wallet_currency": currency or self.currency_id.name,
-                "wallet_msisdn": number,
-                "wallet_phase": "to_send",
-                "wallet_since": now,
-                "wallet_next": now if wallet.flow == "push" else False,
-                "wallet_tries": 0,
-            }
-        )
+        self.write({**self._prepare_wallet_start(number), **({} if wallet.flow == "push" else {"wallet_next": False})})
         _logger.info("%s: %s to be asked of %s", self.reference, self.amount, mask(number))
         self._wallet_trigger()
-
-    def _wallet_lock(self):
-        """Lock these rows in the order of their ids and read them anew."""
-        self.flush_recordset()
-        if self:
-            self.env.cr.execute(
-                SQL("SELECT id FROM payment_transaction WHERE id IN %s ORDER BY id FOR UPDATE", tuple(self.ids)),
-                log_exceptions=False,  # whoever comes second is tried again
-            )
-        self.invalidate_recordset()
-
-    def _wallet_trigger(self, at=None):
-        """The poller runs after this transaction's commit, or at a time."""
-        if at:
-            self.env.ref("isp_momo.ir_cron_wallet").sudo()._trigger(at)
-        else:
-            trigger_once(self.env, "isp_momo.ir_cron_wallet")
 
     def _wallet_start_once(self, msisdn):
         """As ``_wallet_start``, for payers who click twice or in two tabs: the same again is the request that is open.
@@ -303,28 +221,6 @@ class PaymentTransaction(models.Model):
         if not asked or abs((fields.Datetime.now() - asked).total_seconds()) > 4:
             self._wallet_wake()
 
-    @api.model
-    def _wallet_called_back(self, token, body, told):
-        """A callback: wake the transaction with this token and keep the body for a person; nothing of it is believed.
-
-        :param told: whether something was said (not a mere GET)
-        :return: whether there is such a transaction
-        """
-        condition = SQL("wallet_token = %s", token)
-        if not told:
-            return bool(self.env.execute_query(SQL("SELECT FROM payment_transaction WHERE %s", condition)))
-        found = self._wallet_wake_where(condition, masked(body), but_marked=True)
-        for marked in self.browse(tx_id for tx_id, (_woken, mark) in found.items() if mark):
-            if marked._wallet_genuine(body):
-                self._wallet_wake_where(condition, masked(body))
-            else:
-                _logger.info("%s: a call to its address does not bear the operator's mark", marked.reference)
-        return bool(found)
-
-    def _wallet_genuine(self, body):
-        """:return: whether a callback bears the mark that the operator gave for this request; a hint, nothing is believed"""
-        return WALLETS[self.provider_code].genuine(json.loads(reveal(self, "wallet_data") or "{}"), body)
-
     # === Staff ===
 
     def action_wallet_ask(self):
@@ -337,8 +233,7 @@ class PaymentTransaction(models.Model):
     def _prepare_wallet_order(self):
         """:return: the driver's ``Order`` of this request"""
         self.ensure_one()
-        provider, company = self.provider_id, self.company_id
-        base = (provider.wallet_callback_base or "").rstrip("/")
+        company = self.company_id
         refund = self.operation == "refund"
         return Order(
             uuid=self.wallet_uuid,
@@ -349,28 +244,15 @@ class PaymentTransaction(models.Model):
             merchant=company.name,
             payer_message=f"{company.name} {self.reference}",
             payee_note=f"{self.reference} {self.partner_id.name or ''}",
-            callback_url=f"{base}/payment/wallet/{self.wallet_token}" if base else "",
+            callback_url=self._wallet_callback_url(),
             language=(self.partner_lang or "en")[:2],
             original=self.source_transaction_id.wallet_uuid or "" if refund else "",
             data=json.loads(reveal(self, "wallet_data") or "{}"),
         )
 
-    def _wallet_amount(self):
-        """:return: the amount as sent: positive, without an exponent, with the currency's decimals only where there are any
-
-        SSP and other wallets' currencies are whole; MTN takes decimals where they are needed.
-        """
-        text = f"{abs(self.amount):.{self.currency_id.decimal_places}f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-
     def _wallet_text(self, code):
         """:return: what the payer is told, in the payer's language"""
         return self.with_context(lang=self.partner_lang or self.env.lang).env._(const.TEXTS.get(code, const.TEXT))
-
-    def _wallet_staff_text(self):
-        """:return: what staff read beside the payer's text"""
-        code = self.wallet_problem or self.wallet_reason
-        return self.env._(const.STAFF_TEXTS[code]) if code in const.STAFF_TEXTS else ""
 
     def _wallet_notice(self):
         """:return: what the operator tells the payer after the payment"""
@@ -395,46 +277,6 @@ class PaymentTransaction(models.Model):
         if status and status.state == "done":
             self._set_done(extra_allowed_states=("cancel",))
         return None
-
-    def _wallet_wake(self):
-        """Ask the operator now, at most once a second for each; also what failed or was given up. Money that is booked sleeps on.
-
-        :return: whether any is woken
-        """
-        self.flush_recordset()
-        return any(woken for woken, _mark in self._wallet_wake_where(SQL("id = ANY(%s)", self.ids)).values())
-
-    @api.model
-    def _wallet_wake_where(self, condition, callback=None, but_marked=False):
-        """As ``_wallet_wake``, in one statement. What a storm of callbacks does is this, and one trigger for all of them.
-
-        :param callback: what was said, kept for a person
-        :param but_marked: leave those alone whose callbacks bear a mark that is to be compared first
-        :return: {id: (whether it is woken, whether it has such a mark and is not final)} of those that fulfil ``condition``
-        """
-        now = fields.Datetime.now()
-        self.env.cr.execute(
-            SQL(
-                """WITH asked AS (SELECT id, wallet_data IS NOT NULL AND state != 'done' AS mark FROM payment_transaction WHERE %(condition)s), woken AS (
-                   UPDATE payment_transaction SET wallet_next = %(now)s, wallet_woken = %(now)s, wallet_callback = COALESCE(%(callback)s, wallet_callback),
-                          wallet_phase = CASE wallet_phase WHEN 'given_up' THEN 'sent' ELSE wallet_phase END
-                    WHERE id IN (SELECT id FROM asked WHERE NOT (mark AND %(but_marked)s)) AND wallet_phase IS NOT NULL AND state != 'done'
-                      AND (wallet_woken IS NULL OR wallet_woken < %(now)s::timestamp - interval '1 second' OR wallet_woken > %(now)s)
-                RETURNING id)
-                SELECT asked.id, woken.id IS NOT NULL, asked.mark FROM asked LEFT JOIN woken ON woken.id = asked.id""",
-                condition=condition,
-                callback=callback,
-                but_marked=but_marked,
-                now=now,
-            ),
-            log_exceptions=False,  # the poller moves the same row: whoever comes second is tried again
-        )
-        rows = self.env.cr.fetchall()
-        awake = self.browse(tx_id for tx_id, woken, _mark in rows if woken)
-        awake.invalidate_recordset(["wallet_next", "wallet_woken", "wallet_phase", "wallet_callback"])
-        if awake:
-            self._wallet_trigger()
-        return {tx_id: (woken, mark) for tx_id, woken, mark in rows}
 
     def _log_received_message(self):
         """Override of `payment`: of a wallet's payment the note is written when it is booked, with those of all others, and

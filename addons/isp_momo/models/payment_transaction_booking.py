@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from markupsafe import Markup
 
-from odoo import models
+from odoo import api, models
 
 from ..tools.link import link
 
@@ -50,6 +50,7 @@ class PaymentTransaction(models.Model):
     def _on_wallet_booked(self):
         """Hook: these are paid and booked, ``payment_id`` says how. In the transaction of the booking, once for each."""
 
+    @api.model
     def _wallet_batch_size(self):
         return BATCH
 

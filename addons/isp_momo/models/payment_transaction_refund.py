@@ -1,8 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-import secrets
-import uuid
-
-from odoo import fields, models
+from odoo import models
 from odoo.exceptions import UserError
 
 from ..drivers import WALLETS
@@ -33,19 +30,14 @@ class PaymentTransaction(models.Model):
         """Override of `payment`: written down here, sent by the poller after the commit."""
         if self.provider_code not in WALLETS:
             return super()._send_refund_request()
-        source, now = self.source_transaction_id, fields.Datetime.now()
+        source = self.source_transaction_id
         self.write(
             {
-                "wallet_uuid": str(uuid.uuid4()),
-                "wallet_token": secrets.token_urlsafe(24),
+                **self._prepare_wallet_start(source.wallet_msisdn),
                 # A request is known only where it was made.
                 "wallet_base_url": source.wallet_base_url,
                 "wallet_environment": source.wallet_environment,
                 "wallet_currency": source.wallet_currency,
-                "wallet_msisdn": source.wallet_msisdn,
-                "wallet_phase": "to_send",
-                "wallet_since": now,
-                "wallet_next": now,
             }
         )
         self._wallet_trigger()

@@ -110,7 +110,7 @@ class WalletCommon(AccountTestInvoicingCommon):
             self.provider, kwargs.pop("partner", self.payer), amount, kwargs.pop("msisdn", "0921234567"), key=key, invoices=invoices, **kwargs
         )
 
-    def _poll(self, rounds=1, module="odoo.addons.isp_momo.models.payment_transaction_poller", **constants):
+    def _poll(self, rounds=1, module="odoo.addons.isp_momo.models.isp_wallet_order_poller", **constants):
         """Run the poller as its job does, in a transaction of its own that it commits."""
         self.env.flush_all()
         with self.enter_registry_test_mode(), contextlib.ExitStack() as stack:

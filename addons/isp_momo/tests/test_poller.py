@@ -7,7 +7,7 @@ from odoo.tools import mute_logger
 
 from .common import SimulatorCommon
 
-POLLER = "odoo.addons.isp_momo.models.payment_transaction_poller"
+POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
 
 
 class TestPoller(SimulatorCommon):
@@ -124,7 +124,8 @@ class TestPoller(SimulatorCommon):
     def test_a_dead_host_does_not_hold_up_the_queue(self):
         self.provider.wallet_base_url = "http://127.0.0.1:9"
         transactions = [self._request(key=f"dead-{n}") for n in range(30)]
-        self._poll(THREADS=1)
+        with patch("odoo.addons.isp_momo.tools.calls.THREADS", 1):
+            self._poll()
         self.assertEqual(sum(tx.wallet_tries for tx in transactions), 3)
 
     def test_answer_lost_after_it_was_taken(self):

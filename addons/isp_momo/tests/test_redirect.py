@@ -30,7 +30,7 @@ from ..drivers.transport import Response, Transport
 from .common import SimulatorCommon
 
 REDIRECT = "odoo.addons.isp_momo.models.payment_transaction_redirect"
-POLLER = "odoo.addons.isp_momo.models.payment_transaction_poller"
+POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
 PHONE = "224620000001"
 
 

@@ -1,3 +1,4 @@
+from . import calls
 from . import link
 from . import masked
 from . import msisdn
