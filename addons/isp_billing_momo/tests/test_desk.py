@@ -1,10 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from datetime import timedelta
 
-from psycopg2 import errors
-
 from odoo import fields
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.tests import Form, tagged
 
 from .common import BridgeCommon
@@ -112,7 +110,7 @@ class TestDesk(BridgeCommon):
         first.action_send()
         model = type(self.env["payment.transaction"])
         self.patch(model, "_wallet_twin", lambda self, once: self.browse())
-        with self.assertRaises(errors.SerializationFailure):
+        with self.assertRaises(ConcurrencyError):
             second.action_send()
 
     def test_an_old_request_does_not_stand_in_the_way(self):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from psycopg2 import errors
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ConcurrencyError, UserError, ValidationError
 from odoo.fields import Command
 from odoo.tools import hmac
 
@@ -144,13 +144,13 @@ class PaymentTransaction(models.Model):
         return twin
 
     def _wallet_keep_once(self, once):
-        """:raise SerializationFailure: somebody else was faster, and this transaction cannot see it: run again"""
+        """:raise ConcurrencyError: somebody else was faster, and this transaction cannot see it: run again"""
         try:
             with self.env.cr.savepoint():
                 self.wallet_once = once
                 self.flush_recordset()
         except errors.UniqueViolation as error:
-            raise errors.SerializationFailure(str(error)) from error
+            raise ConcurrencyError(str(error)) from error
 
     def _wallet_same_for(self):
         """:return: seconds in which who asks for the same again is shown this one"""
