@@ -41,8 +41,12 @@ class House:
 
     def ledger(self, kind="requesttopay"):
         """:return: {reference: what the operator knows of it}"""
-        with urlopen(f"{self.instance.momo.url}/_control/transactions?kind={kind}", timeout=PATIENCE) as answer:
-            return {found["reference"]: found for found in json.load(answer)["transactions"]}
+        return {found["reference"]: found for found in self.seen(f"transactions?kind={kind}")["transactions"]}
+
+    def seen(self, path):
+        """:return: what the operator tells whoever controls it"""
+        with urlopen(f"{self.instance.momo.url}/_control/{path}", timeout=PATIENCE) as answer:
+            return json.load(answer)
 
     def invoice(self, env):
         """:return: a posted invoice that Achol owes"""
@@ -94,7 +98,7 @@ def house(make_instance):
     instance.momo.start()
     try:
         with env_of(instance) as env:
-            _furnish(env, instance)
+            furnish(env, instance)
         house = House(instance)
         house.switch("reset")
         yield house
@@ -102,7 +106,7 @@ def house(make_instance):
         instance.momo.stop()
 
 
-def _furnish(env, instance):
+def furnish(env, instance):
     company = env.company
     company.write({"name": "Juba Net", "country_id": env.ref("base.ss").id})
     env["account.chart.template"].try_loading("ss", company, install_demo=False)
@@ -377,6 +381,25 @@ def test_told_by_all_at_the_same_moment(house):
         house.poll(tx)
         booked_once(house, tx)
         assert [found for found in house.ledger() if found == uuid] == [uuid]
+
+
+def test_asked_at_the_same_moment(house):
+    """Who asks twice gets one; who asks for something else in the same second gets another, with a reference of its own."""
+    from odoo.service.model import retrying
+
+    def ask(key):
+        def work(env):
+            payer = env["res.users"].search([("login", "=", ACHOL["login"])]).partner_id
+            return env["payment.transaction"]._wallet_request(provider(env), payer, PRICE, DENG, key=key)
+
+        return lambda env: retrying(lambda: work(env), env)
+
+    keys = ["same", "same", "one", "two"]
+    together(house.instance, *map(ask, keys))
+    with env_of(house.instance) as env:
+        found = env["payment.transaction"].search([("wallet_key", "in", keys)])
+        assert sorted(found.mapped("wallet_key")) == sorted(set(keys)) and len(set(found.mapped("reference"))) == 3
+        found.wallet_next = False
 
 
 def test_the_operator_is_away_for_an_hour(house):

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from instances import env_of
 from killed import count, kill_at, together
-from test_pay_by_momo import POLLER, House, _furnish
+from test_pay_by_momo import POLLER, House, furnish
 
 GUEST = "211921234567"
 
@@ -39,7 +39,7 @@ def hotspot(make_instance):
     instance.momo.start()
     try:
         with env_of(instance) as env:
-            _furnish(env, instance)
+            furnish(env, instance)
             owner = env["res.partner"].create({"name": "Amina", "phone": "+211921111111"})
             site = env["isp.site"].create({"name": "River", "ssid": "River", "partner_id": owner.id})
             site.offer_ids.price = 500

@@ -61,3 +61,23 @@ class TestRights(BridgeCommon):
         report = self.env["ir.actions.report"].with_user(self.other)
         with self.assertRaises(AccessError):
             report._render_qweb_html("isp_billing.report_isp_receipt", payment.ids)
+
+    def test_who_sees_and_decides_payouts(self):
+        self.provider.wallet_disbursement_key = "disbursement-key"
+        payout = self.env["isp.wallet.payout"]._payout(self.provider, self.customer, 1000, "0921000009", key="out")
+        roles = {
+            "base.group_portal": False,
+            "isp_base.group_isp_technician": False,
+            "isp_base.group_isp_customer_service": False,
+            "isp_cash.group_isp_cashier": False,
+            "isp_base.group_isp_billing_manager": True,
+            "isp_base.group_isp_administrator": True,
+        }
+        for number, (group, may) in enumerate(roles.items()):
+            theirs = payout.with_user(self._user(f"payout{number}", group)).sudo(False)
+            with self.subTest(group):
+                self.assertEqual((theirs.has_access("read"), theirs.has_access("write")), (may, may))
+                self.assertFalse(theirs.has_access("create") or theirs.has_access("unlink"))
+                if group != "base.group_portal":
+                    menu = self.env.ref("isp_momo.menu_wallet_payouts")
+                    self.assertEqual(menu.id in menu.with_user(theirs.env.user)._visible_menu_ids(), may)

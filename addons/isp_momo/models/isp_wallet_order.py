@@ -85,7 +85,8 @@ class IspWalletOrder(models.AbstractModel):
     def _wallet_create_once(self, vals):
         """Two at once with one ``wallet_key``: the lock orders them, and the second is run again where it sees what the first made.
 
-        :return: the new record :raise ConcurrencyError: run the whole transaction again, as Odoo does by itself
+        :return: the new record
+        :raise ConcurrencyError: this transaction cannot see what another made: the whole is run again, as the server does by itself
         """
         self.env.cr.execute(SQL("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", f"{self._table}:{vals['wallet_key']}"))
         try:
@@ -93,7 +94,8 @@ class IspWalletOrder(models.AbstractModel):
                 order = self.create(vals)
                 order.flush_recordset()
         except errors.UniqueViolation as error:
-            if error.diag.constraint_name != f"{self._table}_wallet_key_unique":
+            # Core counts references up by looking at those there are: two at once may choose the same.
+            if error.diag.constraint_name not in (f"{self._table}_wallet_key_unique", f"{self._table}_reference_uniq"):
                 raise
             raise ConcurrencyError(str(error)) from error
         return order

@@ -9,7 +9,7 @@ import psycopg2
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..drivers.base import NotAllowed, NotThere, Unknown, Unreachable
+from ..drivers.base import NoFunds, NotAllowed, NotThere, Unknown, Unreachable
 from ..drivers.transport import Pace
 from ..tools import calls as calling
 from ..tools import schedule
@@ -280,7 +280,7 @@ class IspWalletOrder(models.AbstractModel):
             if unsure:
                 self.write({"wallet_phase": "sent", "wallet_unsure": True, "wallet_tries": 0, "wallet_next": fields.Datetime.now()})
             else:
-                self._wallet_fail("NOT_SENT")
+                self._wallet_fail(error.code if isinstance(error, NoFunds) else "NOT_SENT")
             return
         tries = self.wallet_tries
         self.write(

@@ -1,5 +1,6 @@
 from . import test_callback
 from . import test_engine
+from . import test_payout
 from . import test_poller
 from . import test_portal
 from . import test_redirect

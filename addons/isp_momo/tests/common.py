@@ -15,6 +15,7 @@ from odoo.tests import tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
 
+POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -51,6 +52,10 @@ class Simulator:
         """:return: what the operator was asked for, {uuid: transaction}"""
         found = requests.get(f"{self.url}/_control/transactions", params={"kind": kind}, timeout=10).json()["transactions"]
         return found
+
+    def ledger(self, kind):
+        """:return: every move of money as it happened; doubled money is there twice"""
+        return requests.get(f"{self.url}/_control/ledger", params={"kind": kind}, timeout=10).json()["moves"]
 
 
 @tagged("post_install", "-at_install")
@@ -110,15 +115,15 @@ class WalletCommon(AccountTestInvoicingCommon):
             self.provider, kwargs.pop("partner", self.payer), amount, kwargs.pop("msisdn", "0921234567"), key=key, invoices=invoices, **kwargs
         )
 
-    def _poll(self, rounds=1, module="odoo.addons.isp_momo.models.isp_wallet_order_poller", **constants):
+    def _poll(self, rounds=1, model="payment.transaction", **constants):
         """Run the poller as its job does, in a transaction of its own that it commits."""
         self.env.flush_all()
         with self.enter_registry_test_mode(), contextlib.ExitStack() as stack:
             for name, value in {"LINGER": 0, **constants}.items():
-                stack.enter_context(patch(f"{module}.{name}", value))
+                stack.enter_context(patch(f"{POLLER}.{name}", value))
             for _n in range(rounds):
                 with self.registry.cursor() as cr:
-                    self.env(cr=cr, su=True)["payment.transaction"]._cron_wallet()
+                    self.env(cr=cr, su=True)[model]._cron_wallet()
         self.env.invalidate_all()
 
     def _due(self, *transactions):

@@ -5,9 +5,7 @@ from unittest.mock import patch
 from odoo import fields
 from odoo.tools import mute_logger
 
-from .common import SimulatorCommon
-
-POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
+from .common import POLLER, SimulatorCommon
 
 
 class TestPoller(SimulatorCommon):

@@ -27,10 +27,9 @@ from ..drivers.base import (
 )
 from ..drivers.orange import OrangeMoney
 from ..drivers.transport import Response, Transport
-from .common import SimulatorCommon
+from .common import POLLER, SimulatorCommon
 
 REDIRECT = "odoo.addons.isp_momo.models.payment_transaction_redirect"
-POLLER = "odoo.addons.isp_momo.models.isp_wallet_order_poller"
 PHONE = "224620000001"
 
 
