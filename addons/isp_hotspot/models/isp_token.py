@@ -93,7 +93,6 @@ class IspToken(models.Model):
         site._need_open()
         if terms["counting"] == "date" and not until:
             raise UserError(self.env._("Until when?"))
-        self.env.flush_all()
         now, length = fields.Datetime.now(), code.length_for(site._good_codes() + count)
         access = self._prepare_access(site, terms, state, now, until, mac)
         token = self._prepare_token(site, terms, state, now, access, batch)
@@ -105,7 +104,7 @@ class IspToken(models.Model):
             codes = code.make(min(count - len(ids), _AT_ONCE), length)
             words = codes if site.login_mode == "code" else [code.password() for _ in codes]
             ids += self._insert(codes, words, access, token)
-        self.env.invalidate_all(flush=False)
+        site.invalidate_recordset(["token_ids"], flush=False)
         return self.sudo().browse(ids)
 
     def _prepare_access(self, site, terms, state, now, until, mac):

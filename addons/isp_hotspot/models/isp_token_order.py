@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import json
 import logging
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from odoo.exceptions import ConcurrencyError, UserError
 
 from odoo.addons.isp_momo import const as wallet_const
 from odoo.addons.isp_momo.drivers import WALLETS
+from odoo.addons.isp_momo.tools.link import link
 from odoo.addons.isp_network.engine.rate import rate_limit
 
 from ..engine import life
@@ -200,17 +202,17 @@ class IspTokenOrder(models.Model):
 
         What cannot be made (the hotspot was closed meanwhile) is owed: it stands in a list, to be given or paid back.
         """
-        for order in self.sudo():
-            order.lock_for_update()
-            order.invalidate_recordset()
-            if order.state not in ("waiting", "failed", "owed") or order.token_id:
-                continue
+        orders = self.sudo()
+        orders.lock_for_update()
+        orders.invalidate_recordset(["state", "token_id"])
+        paid = orders.filtered(lambda order: order.state in ("waiting", "failed", "owed") and not order.token_id)
+        for of_site in paid.grouped("site_id").values():
             try:
                 with self.env.cr.savepoint():
-                    order._issue()
+                    of_site._issue()
             except UserError as error:
-                _logger.warning("Order %s is paid and has no token: %s", order.id, error)
-                order.write({"state": "owed", "reason": str(error)})
+                _logger.warning("Orders %s are paid and have no token: %s", of_site.ids, error)
+                of_site.write({"state": "owed", "reason": str(error)})
 
     def action_issue(self):
         """Staff: make the token of what is owed now."""
@@ -226,35 +228,46 @@ class IspTokenOrder(models.Model):
     # === The token ===
 
     def _issue(self, token=None):
-        """Make the token (or take the reserve's) and write its SMS."""
-        self.ensure_one()
+        """Make their tokens (or take the reserve's) and write the SMS. All of one site.
+
+        :param token: of the reserve, for one order
+        """
         if token:
             token._sell()
+            self.token_id = token
         else:
-            token = self.env["isp.token"]._make(self.site_id, self.terms, state="sold", mac=self.mac if self.method == "trial" else None)
-        self.write({"token_id": token.id, "state": "done", "done_at": fields.Datetime.now(), "reason": False})
+            for _terms, orders in self.grouped(lambda order: (json.dumps(order.terms, sort_keys=True), order._bound_mac())).items():
+                first = orders[:1]
+                tokens = self.env["isp.token"]._make(first.site_id, first.terms, len(orders), state="sold", mac=first._bound_mac())
+                link(orders, "token_id", tokens)
+        self.write({"state": "done", "done_at": fields.Datetime.now(), "reason": False})
         self._send_sms()
         self._on_issued()
 
+    def _bound_mac(self):
+        """:return: the only device that gets in, where there is one"""
+        return self.mac if self.method == "trial" else None
+
     def _on_issued(self):
-        """Hook: the token is there; in the transaction that made it, once."""
+        """Hook: the tokens are there; in the transaction that made them, once."""
 
     def _send_sms(self):
         """The log-in by SMS, once. Idempotency key: the uuid of the SMS. Without a number: nothing, the code stands on the screen."""
-        self.ensure_one()
-        if not self.phone:
-            return
-        row = {
-            "uuid": f"isp_token_order-{self.uuid}",
-            "number": self.phone,
-            "body": self._sms_text(),
-            "company_id": self.company_id.id,
-            "res_model": self._name,
-            "res_id": self.id,
-            "reason": self.env._("WiFi token"),
-            "valid_until": fields.Datetime.now() + SMS_GOOD_FOR,
-        }
-        self.env["isp.sms.message"].sudo()._enqueue([row])
+        rows = [
+            {
+                "uuid": f"isp_token_order-{order.uuid}",
+                "number": order.phone,
+                "body": order._sms_text(),
+                "company_id": order.company_id.id,
+                "res_model": self._name,
+                "res_id": order.id,
+                "reason": self.env._("WiFi token"),
+                "valid_until": fields.Datetime.now() + SMS_GOOD_FOR,
+            }
+            for order in self.filtered("phone")
+        ]
+        if rows:
+            self.env["isp.sms.message"].sudo()._enqueue(rows)
 
     def _sms_text(self):
         """:return: the log-in in the recipient's language, one SMS: WiFi's name, code, time, what to do"""

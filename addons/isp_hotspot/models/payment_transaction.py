@@ -12,19 +12,30 @@ class PaymentTransaction(models.Model):
     isp_token_order_id = fields.Many2one("isp.token.order", string="WiFi token", readonly=True, copy=False, ondelete="restrict", index="btree_not_null")
 
     def _on_wallet_final(self):
-        """Override of `isp_momo`."""
+        """Override of `isp_momo`: answers that come together make their tokens together (``_on_wallet_applied``)."""
         result = super()._on_wallet_final()
-        for tx in self:
-            order, refund = tx._isp_token_order(), tx.operation == "refund"
-            if tx.state == "done":
-                order._on_refunded() if refund else order._on_paid()
-            elif tx.state in ("error", "cancel"):
-                order._on_refund_failed() if refund else order._on_not_paid(tx.wallet_reason or "")
+        if not self.env.context.get("wallet_together"):
+            self._isp_after_money()
         return result
 
+    def _on_wallet_applied(self):
+        """Override of `isp_momo`."""
+        result = super()._on_wallet_applied()
+        self._isp_after_money()
+        return result
+
+    def _isp_after_money(self):
+        """What is paid has its token, what is not says so. The second time nothing."""
+        asked, refunds = self.filtered("isp_token_order_id"), self.filtered(lambda tx: tx.operation == "refund" and tx._isp_token_order())
+        asked.filtered(lambda tx: tx.state == "done").isp_token_order_id._on_paid()
+        for tx in asked.filtered(lambda tx: tx.state in ("error", "cancel")):
+            tx.isp_token_order_id._on_not_paid(tx.wallet_reason or "")
+        refunds.filtered(lambda tx: tx.state == "done")._isp_token_order()._on_refunded()
+        refunds.filtered(lambda tx: tx.state in ("error", "cancel"))._isp_token_order()._on_refund_failed()
+
     def _isp_token_order(self):
-        """:return: the order this is the payment of, or the refund"""
-        return self.isp_token_order_id or self.source_transaction_id.isp_token_order_id
+        """:return: the orders these are the payments of, or the refunds"""
+        return self.isp_token_order_id | self.source_transaction_id.isp_token_order_id
 
     def _isp_for_owners(self):
         """:return: those whose money is an owner's"""

@@ -79,6 +79,19 @@ class TestMoney(HotspotMixin, BridgeCommon):
         order.action_issue()
         self.assertEqual((order.state, order.token_id.state), ("done", "sold"))
 
+    def test_answers_that_come_together_make_tokens_together(self):
+        """The operator's answers are written down fifty at a time: tokens, accesses and SMS of all of them are few statements."""
+        orders = self.env["isp.token.order"].concat(*[self._bought() for _ in range(12)])
+        for tx in orders.transaction_id.with_context(wallet_together=True):
+            self._answer(tx)
+        self.assertEqual(set(orders.mapped("state")), {"waiting"})
+        self.env.flush_all()
+        with self.assertQueryCount(20):
+            orders.transaction_id._on_wallet_applied()
+            self.env.flush_all()
+        self.assertEqual((set(orders.mapped("state")), len(orders.token_id)), ({"done"}, 12))
+        self.assertEqual(self.env["isp.sms.message"].search_count([("res_model", "=", "isp.token.order"), ("res_id", "in", orders.ids)]), 12)
+
     def test_a_guests_payment_lends_and_pays_nothing_else(self):
         debt = self._debt(1000, days=40, partner=self.site.partner_id)
         self._paid(self._bought().transaction_id)
