@@ -17,6 +17,8 @@
         "views/isp_site_views.xml",
         "views/isp_token_views.xml",
         "views/isp_token_order_views.xml",
+        "views/captive_templates.xml",
+        "views/isp_site_portal_views.xml",
         "views/menus.xml",
     ],
 }
