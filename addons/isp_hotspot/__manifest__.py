@@ -14,9 +14,12 @@
         "security/ir.model.access.csv",
         "security/isp_hotspot_rules.xml",
         "data/ir_cron_data.xml",
+        "data/isp_owner_data.xml",
         "views/isp_site_views.xml",
         "views/isp_token_views.xml",
         "views/isp_token_order_views.xml",
         "views/menus.xml",
+        "views/app_templates.xml",
     ],
+    "external_dependencies": {"python": ["qrcode"]},
 }

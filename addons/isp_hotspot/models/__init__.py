@@ -9,3 +9,13 @@ from . import isp_token_follow
 from . import isp_token_batch
 from . import isp_token_order
 from . import payment_transaction
+from . import isp_owner_meter
+from . import isp_owner_code
+from . import isp_site_holder
+from . import isp_site_device
+from . import isp_site_setup
+from . import isp_site_app
+from . import isp_token_pages
+from . import isp_token_app
+from . import isp_token_order_app
+from . import res_users
