@@ -43,7 +43,7 @@ class OwnerApp(http.Controller):
             "company": request.env.company.sudo().name,
             "languages": json.dumps([[code, name.split("/")[-1].strip()] for code, name in request.env["res.lang"].sudo().get_installed()]),
         }
-        html = "<!DOCTYPE html>\n" + request.env["ir.qweb"]._render("isp_hotspot.app", values)
+        html = "<!DOCTYPE html>\n" + str(request.env["ir.qweb"]._render("isp_hotspot.app", values))
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache"), ("Content-Security-Policy", POLICY), ("Referrer-Policy", "same-origin")]
         return request.make_response(html, headers)
 
@@ -55,7 +55,7 @@ class OwnerApp(http.Controller):
             raise NotFound()
         kept = FOREVER if version == _version() else "no-store"
         headers = [("Content-Type", TYPES[Path(name).suffix]), ("Cache-Control", kept), ("X-Content-Type-Options", "nosniff"), ("Vary", "Accept-Encoding")]
-        if "gzip" in request.httprequest.accept_encodings and not name.endswith(".png"):
+        if "gzip" in request.httprequest.headers.get("Accept-Encoding", "") and not name.endswith(".png"):
             return request.make_response(_packed(name), [*headers, ("Content-Encoding", "gzip")])
         return request.make_response(body, headers)
 

@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import inspect
+import json
 import time
 
 from odoo import http
@@ -32,6 +33,8 @@ def api(name, auth="user"):
             _speak()
             values = {argument: params.get(argument) for argument in taken}
             try:
+                if "\\u0000" in json.dumps(params):
+                    raise UserError(request.env._("The app sent something that nobody understands. Load it again."))
                 if auth == "user":
                     _need_owner()
                 if "site" in values:

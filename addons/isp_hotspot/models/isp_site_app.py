@@ -87,13 +87,17 @@ class IspSite(models.Model):
         if "terms" in values:
             vals["terms"] = str(values["terms"] or "")[:4000]
         if "lang" in values:
-            if values["lang"] not in dict(self.env["res.lang"].get_installed()):
+            vals["lang"] = self._spoken(values["lang"])
+            if not vals["lang"]:
                 raise UserError(self.env._("This language is not spoken here."))
-            vals["lang"] = values["lang"]
         if "ssid" in vals and self.name == self.env.user.login and "name" not in vals:
             vals["name"] = vals["ssid"]
         self.write(vals)
         return self._app_shop()
+
+    def _spoken(self, lang):
+        """:return: the code of a language that is installed, else None"""
+        return lang if isinstance(lang, str) and lang in dict(self.env["res.lang"].get_installed()) else None
 
     def _need_text(self, text, longest, missing):
         text = " ".join(str(text or "").split())[:longest]
@@ -239,7 +243,6 @@ class IspSite(models.Model):
         if amount is None and price not in (None, ""):
             raise UserError(self.env._("The price is a whole amount."))
         age = form.whole(item.get("age"), -(10**9), 10**9, 0) or 0
-        lang = item.get("lang")
         return {
             "offer": offer,
             "terms": terms,
@@ -247,7 +250,7 @@ class IspSite(models.Model):
             "amount": amount,
             "phone": str(item.get("phone") or "")[:40],
             "payer": str(item.get("payer") or "")[:40],
-            "lang": lang if lang in dict(self.env["res.lang"].get_installed()) else None,
+            "lang": self._spoken(item.get("lang")),
             "device": device.uuid if device else "",
             "ordered_at": form.ordered_at(fields.Datetime.now(), age, device.heard_at or None if device else None),
         }
@@ -288,8 +291,11 @@ class IspSite(models.Model):
         Transaction: the caller's; each item stands for itself.
         """
         self.ensure_one()
-        answers = [self._app_take(item, device) for item in items[:AT_ONCE]]
-        add, drop = device._refill(held) if self._is_selling() else ((), ())
+        items = items[:AT_ONCE]
+        answers = [self._app_take(item, device) for item in items]
+        # Somebody was shown the code of one that is refused: it is with the telephone still, and nobody else's.
+        shown = [str(item.get("code")) for item, answer in zip(items, answers, strict=True) if isinstance(item, dict) and answer["state"] in ("refused", "later")]
+        add, drop = device._refill(held, shown) if self._is_selling() else ((), ())
         device.heard_at = fields.Datetime.now()
         return {
             "items": answers,
@@ -318,7 +324,7 @@ class IspSite(models.Model):
 
     def _app_cancel(self, item, device):
         """The owner took a refused one out of the list: its code is good for nobody."""
-        order = self.env["isp.token.order"].search([("uuid", "=", item.get("uuid")), ("site_id", "=", self.id)])
+        order = self.env["isp.token.order"].search([("uuid", "=", str(item.get("uuid"))), ("site_id", "=", self.id)])
         if order:
             return order._app_answer()
         free = device._free_tokens().get(code.clean(str(item.get("code") or "")))

@@ -62,14 +62,15 @@ class IspSiteDevice(models.Model):
         facts = tokens._facts()
         return {token.code: token for token in tokens if facts[token.id]["state"] == "made"}
 
-    def _refill(self, held):
+    def _refill(self, held, shown=()):
         """See that it holds what may be sold without a network. To be called after what it has sold was taken.
 
-        :param held: codes it says it has
+        :param held: codes it says it has :param shown: codes that it gave and that could not be taken
         :return: (tokens it shall have and has not, codes it shall drop)
         """
         self.ensure_one()
-        held, free, fit = set(held), self._free_tokens(), []
+        free, fit, told = self._free_tokens(), [], set(held)
+        held = told | set(shown)
         for offer in self._offers():
             terms = offer._prepare_terms()
             same = [token for token in free.values() if token.offer_id == offer and all((token[name] or 0) == (terms[name] or 0) for name in _TERMS)]
@@ -83,7 +84,7 @@ class IspSiteDevice(models.Model):
         for code, token in free.items():
             if code not in kept and code not in held:
                 token._block(self.env._("Taken back from a telephone"))
-        return [token for token in fit if token.code not in held], sorted(held - kept)
+        return [token for token in fit if token.code not in held], sorted(told - kept)
 
     def _offers(self):
         """Those whose time does not begin with the sale: without the server nothing could begin it."""

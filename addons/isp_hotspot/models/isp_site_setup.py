@@ -226,7 +226,7 @@ class IspSite(models.Model):
         except ValueError as error:
             raise UserError(self.env._("%(address)s is not an address such as 197.0.2.14.", address=text)) from error
         networks = (self.env["ir.config_parameter"].sudo().get_param("isp_hotspot.router_networks") or "").replace(",", " ").split()
-        if not address.is_global and not any(address in ipaddress.ip_network(network, strict=False) for network in networks):
+        if (not address.is_global or address.is_multicast) and not any(address in ipaddress.ip_network(network, strict=False) for network in networks):
             raise UserError(self.env._("%(address)s is an address inside your own network. Give the one that the internet sees.", address=text))
         others = self.env["isp.router"].sudo().with_context(active_test=False).search([("nas_ip", "=", text)]) - (router or self.env["isp.router"])
         if others:
