@@ -15,6 +15,7 @@
         "security/isp_hotspot_rules.xml",
         "data/product_data.xml",
         "data/ir_cron_data.xml",
+        "data/isp_owner_data.xml",
         "views/isp_site_views.xml",
         "views/isp_token_views.xml",
         "views/isp_token_order_views.xml",
@@ -23,5 +24,7 @@
         "views/menus.xml",
         "views/isp_site_statement_views.xml",
         "views/res_config_settings_views.xml",
+        "views/app_templates.xml",
     ],
+    "external_dependencies": {"python": ["qrcode"]},
 }

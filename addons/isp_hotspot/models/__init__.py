@@ -23,3 +23,12 @@ from . import isp_router_setup
 from . import payment_transaction
 from . import res_company
 from . import res_config_settings
+from . import isp_owner_meter
+from . import isp_owner_code
+from . import isp_site_holder
+from . import isp_site_device
+from . import isp_site_setup
+from . import isp_site_app
+from . import isp_token_app
+from . import isp_token_order_app
+from . import res_users

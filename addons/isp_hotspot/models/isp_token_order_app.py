@@ -1,0 +1,52 @@
+# License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import logging
+
+from odoo import models
+
+from .isp_token_app import stamp
+
+_logger = logging.getLogger(__name__)
+#: SMS of one hotspot in a day (system parameter ``isp_hotspot.sms_per_day``): the ISP pays for them.
+SMS_A_DAY, DAY = 300, 86400
+
+
+class IspTokenOrder(models.Model):
+    """Orders as the owner's app shows them. Called with orders (sudo) of the owner's own hotspot."""
+
+    _inherit = "isp.token.order"
+
+    def _send_sms(self):
+        """Only so many a day: a hotspot is no way to write to strangers at our cost. The code stands on the screen all the same."""
+        meter = self.env["isp.owner.meter"].sudo()
+        if self.phone and not self.site_id.own and not meter._take(f"sms/{self.site_id.id}", meter._limit("sms_per_day", SMS_A_DAY), DAY):
+            _logger.info("Hotspot %s has sent its SMS of this day: order %s goes without", self.site_id.id, self.id)
+            return
+        super()._send_sms()
+
+    def _app_row(self, tokens=None):
+        """:param tokens: as ``isp.token._app_rows`` gives them, where there are many orders :return: a line of the list"""
+        self.ensure_one()
+        token = self.token_id
+        return {
+            "id": self.id,
+            "uuid": self.uuid,
+            "at": stamp(self.ordered_at),
+            "method": self.method,
+            "amount": self.amount,
+            "seconds": self.seconds,
+            "offer": self.offer_id.name or "",
+            "phone": self.phone or "",
+            "payer": self.payer or "",
+            "by": self.user_id.name or "",
+            "state": self.state,
+            "reason": self._how_it_stands()["text"] if self.state in ("failed", "owed") else "",
+            "token": (tokens or token._app_rows()).get(token.id) if token else None,
+        }
+
+    def _app_answer(self):
+        """:return: what the screen that asked for it shows: how it stands and, when it is there, the log-in"""
+        self.ensure_one()
+        row = {"uuid": self.uuid, "id": self.id, "method": self.method, "amount": self.amount, "seconds": self.seconds, "phone": self.phone or "", **self._how_it_stands()}
+        if self.token_id and self.state == "done":
+            row["token"] = {"id": self.token_id.id, **self.token_id._app_log_in()}
+        return row
