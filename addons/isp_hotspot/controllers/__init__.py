@@ -2,3 +2,5 @@
 from . import captive
 from . import app
 from . import app_api
+from . import batch
+from . import reseller

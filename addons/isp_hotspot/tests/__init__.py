@@ -8,3 +8,10 @@ from . import test_owner_setup
 from . import test_owner_app
 from . import test_owner_sync
 from . import test_app_js
+from . import test_batch
+from . import test_desk
+from . import test_desk_rights
+from . import test_import
+from . import test_print
+from . import test_reseller
+from . import test_reseller_pages
