@@ -15,7 +15,7 @@ from odoo.tools.translate import code_translations
 
 HOME = "/wifi/app"
 #: In the order in which they are needed; ``app.js`` is the one that the page starts.
-SCRIPTS = ("app.js", "ui.js", "words.js", "net.js", "rules.js", "queue.js", "store.js", "sign.js", "setup.js", "home.js", "give.js", "given.js", "settings.js")
+SCRIPTS = ("app.js", "ui.js", "words.js", "net.js", "rules.js", "queue.js", "store.js", "sign.js", "setup.js", "home.js", "give.js", "given.js", "money.js", "settings.js")
 STYLES, ICONS = ("app.css",), ("icon.svg", "icon-192.png", "icon-512.png")
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png", ".json": "application/json"}
 FOREVER = "public, max-age=31536000, immutable"

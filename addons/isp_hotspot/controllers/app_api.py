@@ -132,6 +132,16 @@ class OwnerAppApi(http.Controller):
         request.session.logout(keep_db=True)
         return {}
 
+    @api("money")
+    def money(self, site=None):
+        """What came in, what was kept and paid out, and the statements."""
+        return site._app_money()
+
+    @api("payout")
+    def payout(self, site=None):
+        """Pay out now what is due. :return: as ``money``"""
+        return site._app_pay_out()
+
     @api("password")
     def password(self, new=None, old=None):
         """Set a password to log in with. Who has one types it too, or has just logged in by SMS."""

@@ -31,7 +31,6 @@ from . import isp_reseller
 from . import isp_reseller_entry
 from . import isp_reseller_batch
 from . import isp_reseller_token
-from . import isp_token_order
 from . import isp_reseller_order
 from . import payment_transaction
 from . import res_company

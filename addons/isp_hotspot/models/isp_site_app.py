@@ -158,15 +158,6 @@ class IspSite(models.Model):
         )
         return self.env.cr.fetchone()[0]
 
-    def _money(self):
-        """MoMo money of this hotspot. Hook of the books and payouts, which know what was paid out.
-
-        :return: {"received", "paid", "balance"} in the hotspot's currency
-        """
-        self.ensure_one()
-        [(received,)] = self.env["isp.token.order"].sudo()._read_group([("site_id", "=", self.id), ("method", "=", "momo"), ("state", "=", "done")], [], ["amount:sum"])
-        return {"received": received or 0, "paid": 0, "balance": received or 0}
-
     # === Lists ===
 
     def _app_given(self, text="", before=None):

@@ -1,5 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from odoo.addons.isp_momo.drivers import WALLETS
 
@@ -42,7 +45,8 @@ class IspSite(models.Model):
         """The owner's account, since the beginning.
 
         :return: {"received": mobile money of sales, "commission": the ISP's part, with taxes where it is settled, "paid": paid out, "on_its_way": being paid
-            out, "due": not yet on a statement, less commission, "cash": taken in cash, "returned": given back to guests}; in the company's currency
+            out, "due": not yet on a statement, less commission, "balance": both, "cash": taken in cash, "returned": given back to guests};
+            in the company's currency
         """
         self.ensure_one()
         orders = self.env["isp.token.order"].sudo()
@@ -72,4 +76,26 @@ class IspSite(models.Model):
             [("site_id", "=", self.id), ("state", "=", "refunded"), ("statement_id", "!=", False), ("refund_statement_id", "=", False)], [], ["amount:sum", "commission:sum"]
         )
         due -= (later[0][0] or 0) - (later[0][1] or 0)
-        return {"received": received, "commission": kept, "paid": paid, "on_its_way": way, "due": due, "cash": cash, "returned": returned}
+        return {"received": received, "commission": kept, "paid": paid, "on_its_way": way, "due": due, "balance": due + way, "cash": cash, "returned": returned}
+
+    def _app_money(self):
+        """:return: ``_money``, the tariff in words of figures, whether something can be paid out now, and the last statements, newest first"""
+        self.ensure_one()
+        money, tariff = self._money(), self.tariff_id
+        return {
+            **money,
+            "tariff": {"momo": tariff.momo_percent, "cash": tariff.cash_percent, "fixed": tariff.fixed, "from": tariff.payout_from},
+            "can": bool(money["due"] > 0 and self.momo_msisdn),
+            "statements": [statement._app_row() for statement in self.sudo().statement_ids.sorted("id", reverse=True)[:50]],
+        }
+
+    def _app_pay_out(self):
+        """The owner wants the money now. :return: as ``_app_money`` :raise UserError: nothing is due, no number, or again within an hour"""
+        self.ensure_one()
+        self._need_open()
+        self.lock_for_update()
+        last = self.sudo().statement_ids.sorted("id")[-1:]
+        if last and last.create_date > fields.Datetime.now() - timedelta(hours=1):
+            raise UserError(self.env._("You were paid out a moment ago. Try again in an hour."))
+        self.env["isp.site.statement"]._settle(self, asked_by_owner=True)
+        return self._app_money()

@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import logging
+from datetime import UTC
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -174,6 +175,21 @@ class IspSiteStatement(models.Model):
                 last._retry(statement.site_id.momo_msisdn)
             else:
                 statement._pay_out()
+
+    def _app_row(self):
+        """:return: what the owner's app shows of it; moments in seconds since 1970"""
+        self.ensure_one()
+        return {
+            "id": self.id,
+            "name": self.name,
+            "at": int(self.date_to.replace(tzinfo=UTC).timestamp()),
+            "received": self.received,
+            "returned": self.returned,
+            "commission": self.commission,
+            "amount": self.amount,
+            "state": self.state,
+            "number": self.payout_ids.sorted("id")[-1:].wallet_msisdn or "",
+        }
 
     # === Cron ===
 

@@ -134,7 +134,7 @@ class TestOwnerApp(AppCommon):
         self.assertEqual([(row["code"], row["online"], row["state"]) for row in found["in_use"]], [(token.code, 1, "in_use")])
         self.assertAlmostEqual(found["in_use"][0]["left"], 3600, delta=10)
         self.assertEqual((found["online"], found["in_use_count"], found["bytes"]), (1, 1, 7_000_000))
-        self.assertEqual(found["money"], {"received": 0, "paid": 0, "balance": 0})
+        self.assertEqual([found["money"][name] for name in ("received", "paid", "balance")], [0, 0, 0])
 
     def test_yesterday_is_not_today(self):
         self.log_in()
@@ -220,7 +220,7 @@ class TestOwnerApp(AppCommon):
         order._on_paid()
         late = self.ask("order", uuid=item["uuid"])
         self.assertEqual((late["state"], bool(late["token"]["code"])), ("done", True))
-        self.assertEqual(self.ask("home")["money"], {"received": 500, "paid": 0, "balance": 500})
+        self.assertEqual(self.ask("home")["money"]["received"], 500)
 
     def test_payers_are_not_pestered(self):
         self.env["ir.config_parameter"].set_param("isp_hotspot.momo_per_hour", "0")

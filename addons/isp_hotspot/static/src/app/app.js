@@ -3,6 +3,7 @@
 import { give, order, unsyncedList } from "./give.js";
 import { given, token } from "./given.js";
 import { home } from "./home.js";
+import { moneyScreen } from "./money.js";
 import { app, call, HOME, keepSyncing, listen, Out, remember, trySync } from "./net.js";
 import { unsynced } from "./queue.js";
 import { devices, guests, offers, settings } from "./settings.js";
@@ -25,6 +26,7 @@ const SCREENS = {
     given: () => given(),
     token: (id) => token(id),
     unsynced: () => unsyncedList(),
+    money: () => moneyScreen(),
     settings: () => settings(draw),
     set: (what) => ({ offers, guests, devices })[what]?.() || setup(draw, back, what),
 };

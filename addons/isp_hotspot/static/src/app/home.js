@@ -73,8 +73,8 @@ function parts(found) {
             found.in_use_count > found.in_use.length ? h("p.hint", _t("Those that end first: %(count)s", { count: found.in_use.length })) : null),
         h("section.card",
             h("h2", _t("MoMo money")),
-            h("dl.two", h("dt", _t("Received")), h("dd", money(found.money.received)), h("dt", _t("Paid out to you")), h("dd", money(found.money.paid)), h("dt", _t("Balance")), h("dd.strong", money(found.money.balance))),
-            app.site.momo ? null : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number"))),
+            h("dl.two", h("dt", _t("Received")), h("dd", money(found.money.received)), h("dt", _t("Commission")), h("dd", money(found.money.commission)), h("dt", _t("Paid out to you")), h("dd", money(found.money.paid)), h("dt", _t("Balance")), h("dd.strong", money(found.money.balance))),
+            app.site.momo ? h("a.button.big.plain", { href: "#/money" }, _t("Statements and payout")) : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number"))),
         !sold && !free.count ? h("a.button.big", { href: "#/give" }, icon("plus"), _t("Give the first token of today")) : null,
     ];
 }
