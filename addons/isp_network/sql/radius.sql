@@ -533,6 +533,9 @@ END $$;
 -- generation starts when a packet's session began after the last packet we have of the old one, and its counters
 -- are lower (or it is a Start). A late packet of an earlier generation is booked there.
 --
+-- The Class names the access, also after it was renamed; but not one that was made after the session began: then the database was
+-- restored, and the number was given out again.
+--
 -- Never raises because of what is in the packet: what cannot be used goes to isp_acct_quarantine and the answer is 1 all
 -- the same, so that no packet blocks the queue behind it. It does raise on trouble of the database (dead-lock, full
 -- disk, table locked by an upgrade): then FreeRADIUS keeps the packet on disk and sends it again.
@@ -649,7 +652,7 @@ BEGIN
                     added_up, added_down, added_seconds, superseded, wrong_clock
                 ) VALUES (
                     v_key, v_generation,
-                    coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = v_access),
+                    coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = v_access AND (a.create_date > v_began + c_gap) IS NOT TRUE),
                              (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
                              (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login)),
                     (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas),
@@ -691,7 +694,8 @@ BEGIN
         IF NOT v_new THEN
             v_access := o.access_id;
             IF v_access IS NULL THEN  -- unknown until now: nothing of it has been booked
-                SELECT coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = radius.class_id(p_class)),
+                SELECT coalesce((SELECT a.id FROM public.isp_access a
+                                  WHERE a.id = radius.class_id(p_class) AND (a.create_date > v_began + c_gap) IS NOT TRUE),
                                 (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
                                 (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login))
                   INTO v_access;
