@@ -292,9 +292,9 @@ class IspAccess(models.Model):
         return {row[0]: row[1:] for row in rows}
 
     def _queue_disconnect(self):
-        """Write the intent to end the live sessions of these accesses; a job tells the routers after the commit."""
+        """Write the intent to end the sessions of these accesses that may run; a job tells the routers after the commit."""
         if self:
-            self.env["isp.session"].sudo().search([("access_id", "in", self.ids), ("stopped", "=", False)])._queue_disconnect()
+            self.env["isp.session"].sudo()._search_running(self.ids)._queue_disconnect()
 
     # === Utilities ===
 

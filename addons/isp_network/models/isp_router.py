@@ -226,7 +226,7 @@ class IspRouter(models.Model):
                 raise
             silence = error
             tasks.filtered(lambda t: t.state == "pending").write({"message": str(error)})
-        open_tasks = tasks.filtered(lambda t: not t.session_id.stopped)
+        open_tasks = tasks.filtered(lambda t: not t.session_id._is_over())
         if self.wire == "none" or not open_tasks:
             return
         try:

@@ -163,7 +163,7 @@ class IspRouterTask(models.Model):
     def _send(self, client):
         """Do this task of a session with an open ``coa.Client``; UnreachableError passes through."""
         self.ensure_one()
-        if self.session_id.stopped:
+        if self.session_id._is_over():
             self._close(True, self.env._("The session was over already."))
             return
         getattr(self, f"_send_{self.kind}")(client)

@@ -645,6 +645,9 @@ END $$;
 -- generation starts when a packet's session began after the last packet we have of the old one, and its counters
 -- are lower (or it is a Start). A late packet of an earlier generation is booked there.
 --
+-- The Class names the access, also after it was renamed; but not one that was made after the session began: then the database was
+-- restored, and the number was given out again.
+--
 -- Never raises because of what is in the packet: what cannot be used goes to isp_acct_quarantine and the answer is 1 all
 -- the same, so that no packet blocks the queue behind it. It does raise on trouble of the database (dead-lock, full
 -- disk, table locked by an upgrade): then FreeRADIUS keeps the packet on disk and sends it again.

@@ -6,6 +6,7 @@ from pyrad import packet
 
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
+from odoo.tools import SQL
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 
@@ -260,6 +261,41 @@ class TestRouter(NetworkCommon):
             trap.perform_enqueued_jobs()
         self.assertEqual(self._tasks().state, "done")
         self.assertFalse(self.fake.requests)
+
+    def _silent(self, delta="1 hour", session="s1"):
+        """Nothing was heard of the session for so long; it is closed."""
+        self.env.cr.execute(SQL("UPDATE isp_session SET updated = updated - %s::interval WHERE session_id = %s", delta, session))
+        self.env.invalidate_all()
+        self.env["isp.session"]._cron_close_stale()
+        self.assertEqual(self._sessions(session).cause, "Lost-Service")
+
+    def test_silence_is_no_end(self):
+        """Our power or the line was cut and customers went on: who is suspended then is disconnected all the same."""
+        self._online()
+        self._silent()
+        with trap_jobs() as trap:
+            self.subscription._set_state("suspended", "overdue")
+            trap.perform_enqueued_jobs()
+        self.assertEqual((self._tasks().state, len(self.fake.requests)), ("done", 1))
+        with trap_jobs() as trap:
+            self.subscription._set_state("active", "payment")
+            self._silent()
+            trap.perform_enqueued_jobs()
+        self.assertEqual(len(self.fake.requests), 2, "closed between the change and its job")
+
+    def test_what_is_certainly_over_is_left_alone(self):
+        for session, end in (
+            ("stop", lambda: self._acct("stop", session="stop", seconds=1)),
+            ("old", lambda: self._silent("8 days", "old")),
+            ("reboot", lambda: self.env.cr.execute("SELECT radius.acct_nas('127.0.0.1', '', '', '')")),
+        ):
+            self._online(session=session)
+            end()
+            self.env.invalidate_all()
+        with trap_jobs() as trap:
+            self.subscription._set_state("suspended", "overdue")
+            trap.assert_jobs_count(0)
+        self.assertFalse(self._tasks())
 
     def test_health_of_a_router(self):
         self.assertEqual((self.router.open_sessions, self.router.last_seen), (0, False))
