@@ -102,7 +102,7 @@ def tab(url: str, size: dict, locale="en-GB"):
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
-            context = browser.new_context(viewport=size, locale=locale, device_scale_factor=1)
+            context = browser.new_context(viewport=size, locale=locale, timezone_id="Africa/Juba", device_scale_factor=1)
             page = context.new_page()
             page.set_default_timeout(90_000)
             yield Tab(page, url)
