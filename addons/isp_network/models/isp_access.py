@@ -294,7 +294,7 @@ class IspAccess(models.Model):
     def _queue_disconnect(self):
         """Write the intent to end the live sessions of these accesses; a job tells the routers after the commit."""
         if self:
-            self.env["isp.session"].sudo().search([("access_id", "in", self.ids), ("stopped", "=", False)])._queue_disconnect()
+            self.env["isp.session"].sudo()._search_may_live(self.ids)._queue_disconnect()
 
     # === Utilities ===
 

@@ -10,6 +10,8 @@ from ..fields import BigInteger, LooseMany2one
 ALIVE = timedelta(seconds=2 * 330 + 60)
 #: After three missed interim packets we close it; a later packet opens it again.
 STALE = timedelta(seconds=3 * 330)
+#: For so long a session that we closed by ourselves may go on at a router that we do not hear.
+UNHEARD = timedelta(days=3)
 
 
 class IspSession(models.Model):
@@ -27,7 +29,7 @@ class IspSession(models.Model):
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
     router_id = LooseMany2one("isp.router", readonly=True)
-    user_name = fields.Char(readonly=True)
+    user_name = fields.Char(string="User name", readonly=True)
     session_id = fields.Char(string="Session id", readonly=True)
     nas_ip = fields.Char(string="Router's address", readonly=True)
     nas_port = fields.Char(string="Port", readonly=True)
@@ -87,12 +89,25 @@ class IspSession(models.Model):
         """:return: sessions of these accesses that still report, the latest first."""
         return self.search(self._live_domain() & fields.Domain("access_id", "in", access_ids))
 
+    def _may_live(self):
+        """:return: whether the router may still have this session: it runs, or we only take it that it is over because nothing was heard"""
+        self.ensure_one()
+        if not self.stopped:
+            return True
+        return bool(self.presumed and self.cause == "Lost-Service" and self.stopped > fields.Datetime.now() - UNHEARD)
+
+    @api.model
+    def _search_may_live(self, access_ids):
+        """:return: sessions of these accesses that ``_may_live``"""
+        unheard = fields.Domain([("presumed", "=", True), ("cause", "=", "Lost-Service"), ("stopped", ">", fields.Datetime.now() - UNHEARD)])
+        return self.search(fields.Domain("access_id", "in", access_ids) & (fields.Domain("stopped", "=", False) | unheard))
+
     def _queue_disconnect(self):
         """One pending task a session (a second call adds none), one job a router, in the caller's transaction.
 
         Sessions of routers we do not know are left alone: there is nowhere to send to.
         """
-        known = self.sudo().filtered(lambda s: s.router_id and not s.stopped)
+        known = self.sudo().filtered(lambda s: s.router_id and s._may_live())
         if not known:
             return
         self.env["isp.router.task"]._queue("disconnect", known)
