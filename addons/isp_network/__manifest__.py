@@ -43,6 +43,6 @@
         "views/menus.xml",
     ],
     "assets": {
-        "web.assets_backend": ["isp_network/static/src/live/*", "isp_network/static/src/load/*", "isp_network/static/src/setup/*"],
+        "web.assets_backend": ["isp_network/static/src/live/*", "isp_network/static/src/load/*", "isp_network/static/src/setup/*", "isp_network/static/src/units/*"],
     },
 }

@@ -1,6 +1,9 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import json
+
 from odoo import fields
 from odoo.tools.sql import drop_constraint
+from odoo.tools.translate import LazyGettext
 
 
 class BigInteger(fields.Integer):
@@ -30,3 +33,75 @@ class LooseMany2one(fields.Many2one):
         )
         for (name,) in cr.fetchall():
             drop_constraint(cr, model._table, name)
+
+
+class Sentence(fields.Char):
+    """What a job has to say to people, who read it each in their own language.
+
+    Written with ``_lt("… %(name)s …", name=…)`` (``LazyTranslate``), in which a value may be such a sentence again, with a list of them, or
+    with plain text, which stays as it is. The column holds the English source and its values as JSON; reading gives the text in the reader's language.
+    """
+
+    def convert_to_cache(self, value, record, validate=True):
+        if isinstance(value, (LazyGettext, list)):
+            value = json.dumps({"said": _pack(value)}) if value else False
+        return super().convert_to_cache(value, record, validate)
+
+    def convert_to_record(self, value, record):
+        said = self._said(value)
+        return _text(said, record.env.lang or "en_US") if said is not None else super().convert_to_record(value, record)
+
+    def sentence(self, record):
+        """:return: what stands there, to be part of another sentence"""
+        text = record[self.name]
+        said = self._said(self._get_cache(record.env).get(record.id))
+        return _unpack(said) if isinstance(said, dict) else text
+
+    def is_said(self, record, sentence):
+        """:return: whether the record says this very sentence"""
+        record[self.name]  # reads it
+        return self._get_cache(record.env).get(record.id) == self.convert_to_cache(sentence, record)
+
+    @staticmethod
+    def _said(value):
+        """:return: the packed sentence of a value of the column; None: it is plain text, perhaps one of a router that looks like a sentence"""
+        if not value or not value.startswith('{"said": '):
+            return None
+        try:
+            said = json.loads(value)["said"]
+        except ValueError:
+            return None
+        return said if _is_packed(said) else None
+
+
+def english(sentence):
+    """:return: a sentence for a log"""
+    return _text(_pack(sentence), "en_US")
+
+
+def _pack(value):
+    if isinstance(value, LazyGettext):
+        return {"source": value._source, "module": value._module, "values": {name: _pack(part) for name, part in (value._args or {}).items()}}
+    return [_pack(part) for part in value] if isinstance(value, list) else value
+
+
+def _is_packed(said):
+    if isinstance(said, list):
+        return all(map(_is_packed, said))
+    if isinstance(said, dict):
+        shape = said.keys() == {"source", "module", "values"} and isinstance(said["source"], str) and isinstance(said["module"], str) and isinstance(said["values"], dict)
+        return shape and all(map(_is_packed, said["values"].values()))
+    return isinstance(said, (str, int, float))
+
+
+def _unpack(said):
+    if not isinstance(said, dict):
+        return said
+    return LazyGettext(said["source"], _module=said["module"], **{name: _unpack(part) for name, part in said["values"].items()})
+
+
+def _text(said, lang):
+    """:return: a packed sentence in a language"""
+    if isinstance(said, list):
+        return ("؛ " if lang.startswith("ar") else "; ").join(_text(part, lang) for part in said)
+    return _unpack(said)._translate(lang) if isinstance(said, dict) else str(said)

@@ -10,11 +10,15 @@ import json
 import os
 import pathlib
 import random
+import sys
 from datetime import date, timedelta
 
 env = globals()["env"]  # of the shell
 DEMO = json.loads(os.environ["ISP_DEMO"])  # {"users": […], "folder": …, "router_secret": …}
 FOLDER = pathlib.Path(DEMO["folder"])
+sys.path.insert(0, str(FOLDER))
+import network  # noqa: E402  beside this file
+
 LINES = int(os.environ.get("ISP_DEMO_LINES") or 100_000)  # of each file, for a quicker demo
 ENGLISH, ARABIC = "en_US", "ar_001"
 
@@ -139,35 +143,6 @@ def load_staff():
         else:
             users.create(vals)
         say(f"{user['role']}: {user['login']}")
-
-
-def load_router():
-    if not has("isp.router") or env["isp.router"].search_count([("nas_ip", "=", "127.0.0.1")]):
-        return
-    say("Routers")
-    env["isp.router"].create(
-        [
-            {
-                "name": "Juba core",
-                "nas_ip": "127.0.0.1",
-                "nas_identifier": "juba-core",
-                "radius_secret": DEMO["router_secret"],
-                "note": "Answers on this machine: for tests with radclient.",
-            },
-            {
-                "name": "Munuki tower",
-                "nas_ip": "10.20.0.2",
-                "nas_identifier": "munuki",
-                "radius_secret": "munuki-tower-2026",
-            },
-            {
-                "name": "Torit",
-                "nas_ip": "10.20.0.3",
-                "nas_identifier": "torit",
-                "radius_secret": "torit-town-2026",
-            },
-        ]
-    )
 
 
 def load_files():
@@ -465,6 +440,12 @@ def load_wallet():
         env["isp.incoming.manual"].with_user(staff("Billing manager")).create({**vals, **receipt}).action_confirm()
 
 
+def load_network():
+    """Routers, what lines used in the last year, outages, fair use and a backlog."""
+    if has("isp.router.setup"):
+        network.load(env, DEMO, staff, say)
+
+
 def preview_next_month():
     """Next month's bills wait to be looked at."""
     if not has("isp.billing.preview"):
@@ -494,7 +475,6 @@ for task in (
     load_sms,
     load_momo,
     load_staff,
-    load_router,
     load_files,
     load_customer,
     play_two_months,
@@ -502,6 +482,7 @@ for task in (
     load_agreement,
     load_cash_desk,
     load_wallet,
+    load_network,
     preview_next_month,
     compile_pages,
 ):

@@ -106,7 +106,7 @@ def tab(url: str, size: dict, locale="en-GB", *, proxy="", scripts=True):
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
             way = {"server": proxy, "bypass": "<-loopback>"} if proxy else None
-            context = browser.new_context(viewport=size, locale=locale, device_scale_factor=1, java_script_enabled=scripts, proxy=way)
+            context = browser.new_context(viewport=size, locale=locale, timezone_id="Africa/Juba", device_scale_factor=1, java_script_enabled=scripts, proxy=way)
             page = context.new_page()
             page.set_default_timeout(90_000)
             yield Tab(page, url)

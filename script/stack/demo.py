@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 
 from . import addons, momo, packages, paths
 from .instance import Instance
@@ -60,6 +61,16 @@ USERS = [
 ]
 #: Of the demo's router 127.0.0.1, for tests with radclient.
 ROUTER_SECRET = "juba-core-2026"
+#: Simulated MikroTik routers (network.py), each for customers of some payams. "key" is its NAS identifier and its name in the simulator. The one
+#: that is "away" waits from the first day for somebody who pastes its line; until then it has an outage and a backlog.
+ROUTERS = [
+    {"key": "juba-core", "name": "Juba core", "number": 1, "version": "7.24", "payams": ["Juba Town", "Kator", "Rejaf"]},
+    {"key": "munuki", "name": "Munuki tower", "number": 2, "version": "7.16.2", "payams": ["Munuki"], "hotspot": True},
+    {"key": "wau", "name": "Wau", "number": 3, "version": "7.20.8", "payams": ["Wau North", "Rumbek Town", "Yambio Town", "Bentiu Town", "Malakal Centre"], "keeps": "fixed"},
+    {"key": "torit", "name": "Torit", "number": 4, "version": "7.24", "payams": ["Nyong", "Yei Town", "Bor Town"], "keeps": "fixed", "away": True},
+]
+#: The key of a controller of radio links, which asks and reports by the API.
+API_KEY = "Controller of the radio links"
 
 
 def prepare(instance: Instance) -> None:
@@ -77,7 +88,21 @@ def _point_at_services(instance: Instance) -> None:
     _sql(instance, "ir_config_parameter", f"SET value = {url} WHERE key = 'web.base.url' AND value <> {url}")
     where = f"code = 'mtn_momo' AND wallet_base_url LIKE '{momo.HOST}:%'"
     _sql(instance, "payment_provider", f"SET wallet_base_url = {_quoted(instance.momo.url)}, wallet_callback_base = {url} WHERE {where}")
+    for router in ROUTERS:
+        address = _quoted(router_address(instance, router))
+        where = f"nas_ip <> {address} AND nas_ip LIKE '127.%'"
+        _sql(instance, "isp_router", f"SET nas_ip = {address} WHERE nas_identifier = '{router['key']}' AND {where}")
+        whose = f"router_id IN (SELECT id FROM isp_router WHERE nas_identifier = '{router['key']}')"
+        _sql(instance, "isp_router_setup", f"SET nas_ip = {address} WHERE {whose} AND {where}")
+    auth, acct = instance.ports["radius_auth"], instance.ports["radius_acct"]
+    _sql(instance, "isp_router_setup", f"SET radius_port = {auth}, accounting_port = {acct} WHERE radius_address = '127.0.0.1'")
     _sql(instance, "isp_sms_gateway", f"SET url = {_quoted(instance.kannel.url)} WHERE driver = 'kannel' AND url LIKE 'http://127.0.0.1:%'")
+
+
+def router_address(instance: Instance, router: dict) -> str:
+    """A loopback address of its own, another in each run folder: two demos may run beside each other."""
+    folder = zlib.crc32(str(instance.dir).encode())
+    return f"127.{64 + folder % 128}.{folder // 128 % 250 + 1}.{router['number']}"
 
 
 def _sql(instance: Instance, table: str, change: str) -> None:
@@ -112,6 +137,9 @@ def _load(instance: Instance, database: str) -> None:
         "users": USERS,
         "folder": str(LOADER.parent),
         "router_secret": ROUTER_SECRET,
+        "routers": [{**router, "address": router_address(instance, router)} for router in ROUTERS],
+        "radius": {"auth": instance.ports["radius_auth"], "acct": instance.ports["radius_acct"]},
+        "api_key": API_KEY,
         "url": instance.url,
         "momo": {"url": instance.momo.url, "account": momo.MTN},
         "kannel": {"url": instance.kannel.url, "password": instance.kannel.password},
@@ -150,4 +178,13 @@ def welcome(instance: Instance) -> str:
 
 The customer's phone  {telephone(instance)}
                       approves mobile money, shows the SMS; any other number opens there too
-RADIUS answers on     {radius}, secret {ROUTER_SECRET}"""
+RADIUS answers on     {radius}, secret {ROUTER_SECRET}{_routers(instance)}"""
+
+
+def _routers(instance: Instance) -> str:
+    if instance.routers.process is None:
+        return ""
+    away = next(router for router in ROUTERS if router.get("away"))
+    return f"""
+The routers           {instance.routers.url}
+                      terminals of simulated MikroTik routers; {away['name']} is away until its set-up line is pasted there"""

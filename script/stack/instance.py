@@ -62,11 +62,10 @@ class Instance:
 
     def world(self) -> list[tuple[str, object]]:
         """The world outside, simulated: what the demo adds to its services, and production has for real."""
-        return [("Kannel and its fake operator", self.kannel), ("Telephones and wallets", self.momo)]
+        return [("Kannel and its fake operator", self.kannel), ("Telephones and wallets", self.momo), ("Simulated routers", self.routers)]
 
     def stop(self) -> None:
         """Stop what this process started, users' side first."""
-        self.routers.stop()
         for _name, service in reversed([*self.world(), *self.services()]):
             service.stop()
 

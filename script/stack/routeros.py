@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -20,10 +19,14 @@ class Routers:
         self.port = port
         self.process: subprocess.Popen | None = None
 
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
     def start(self, *, stepped=False) -> None:
         """:param stepped: their time stands still until ``call("POST", "/clock", {"step": seconds})``"""
         self.dir.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "simulators.routeros", "--port", self.port] + ["--stepped"] * stepped
+        command = [paths.PYTHON, "-m", "simulators.routeros", "--port", self.port] + ["--stepped"] * stepped
         self.process = spawn(command, log=self.log, cwd=paths.REPO)
         wait_for(lambda: not port_free(self.port), 20, f"The simulated routers (log: {self.log})", self.process)
 

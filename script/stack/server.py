@@ -8,8 +8,8 @@ import time
 
 from . import demo, packages, paths
 from .instance import Busy, Instance, RunLock
+from .network import Network
 from .shell import StackError, fail, step
-from .traffic import Traffic
 
 NAME = "demo"
 #: A service may end this often within so many seconds before we give up.
@@ -69,11 +69,11 @@ def _serve(options) -> int:
         instance.postgres.start()
         demo.prepare(instance)
         _start(instance)
-        traffic = Traffic(instance)
-        traffic.tick()
+        network = Network(instance)
+        network.tick()
         lock.note(url=instance.url)
         print(f"\n{demo.welcome(instance)}\n\nCtrl-C stops everything.", flush=True)
-        return _watch(instance, traffic)
+        return _watch(instance, network)
     finally:
         # A second Ctrl-C must not cut the orderly end short.
         for sig in _ENDING:
@@ -94,7 +94,7 @@ def _start(instance: Instance) -> None:
             service.start()
 
 
-def _watch(instance: Instance, traffic: Traffic) -> int:
+def _watch(instance: Instance, network: Network) -> int:
     """Wait for Ctrl-C. A service that ends by itself is started again; one that keeps ending ends the rest."""
     endings: dict[str, list[float]] = {}
     while True:
@@ -107,7 +107,7 @@ def _watch(instance: Instance, traffic: Traffic) -> int:
                 print(f"\n{name} keeps ending; its log: {service.log}", flush=True)
                 return 1
             _start_again(name, service)
-        traffic.tick()
+        network.tick()
         _refresh(instance)
         time.sleep(0.5)
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from . import terminal
 from .access import RefusedError
 from .device import FAULTS, Fault
 from .values import Trap
@@ -26,6 +27,7 @@ def server(world, port):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             words = [unquote(word) for word in parts.path.split("/") if word]
+            kind = "application/json"
             try:
                 status, value = 200, _answer(world, self.command, words, json.loads(body or b"{}"), dict(parse_qsl(parts.query)))
             except RefusedError as refused:
@@ -34,9 +36,12 @@ def server(world, port):
                 status, value = 404, {"error": f"not there: {error}"}
             except (ValueError, TypeError, AttributeError, Trap) as error:
                 status, value = 400, {"error": str(error)}
-            data = json.dumps(value).encode()
+            if self.command == "GET" and status == 200 and "text/html" in self.headers.get("Accept", "") and (text := terminal.page(words, value)):
+                kind, data = "text/html; charset=utf-8", text.encode()
+            else:
+                data = json.dumps(value).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -49,7 +54,7 @@ def server(world, port):
 def _answer(world, method, words, body, query):
     match method, words:
         case "GET", []:
-            return {"routers": [router_facts(router) for router in world.routers.values()], "faults": FAULTS, "now": world.clock.now()}
+            return {"routers": [{"key": key, **router_facts(router)} for key, router in world.routers.items()], "faults": FAULTS, "now": world.clock.now()}
         case "GET", ["clock"]:
             return {"now": world.clock.now()}
         case "POST", ["clock"]:
@@ -108,6 +113,12 @@ def _customers(router, desk, method, words, body, query):
         case "GET", ["sessions"]:
             with router.lock:
                 return {"sessions": [session_facts(session) for session in desk.sessions.values()]}
+        case "POST", ["use"]:
+            with router.lock:
+                there = {key: wanted for key, wanted in body["sessions"].items() if key in desk.sessions}
+                for key, (up, down) in there.items():
+                    desk.sessions[key].use(int(up), int(down))
+                return {"users": sorted(session.user for session in desk.sessions.values())}
         case "GET", ["sessions", key]:
             return session_facts(desk.sessions[key])
         case "POST", ["sessions", key]:
@@ -139,6 +150,7 @@ def router_facts(router):
         "address": router.address,
         "version": router.version,
         "powered": router.powered,
+        "linked": router.linked,
         "ports": {service: router.port(service) for service in ("api", "api-ssl", "www", "www-ssl")},
         "coa": {"accept": incoming["accept"] == "true", "port": int(incoming["port"])},
         "sessions": len(router.desk.sessions),

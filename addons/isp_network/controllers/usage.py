@@ -27,8 +27,9 @@ class UsagePages(http.Controller):
     def own(self, line_id=None, span="day", lang=None, **_kwargs):
         """A customer's own lines (record rules), with a graph."""
         env = self._env(lang)
-        lines = env["isp.subscription"].search([("access_ids", "!=", False)] if env.user._is_internal() else [], limit=50)
-        lines = lines.filtered(lambda s: s.state not in ("draft", "terminated"))
+        lines = env["isp.subscription"]
+        if not env.user._is_internal():  # staff come from one line; those beside it are other customers'
+            lines = lines.search([("state", "not in", ("draft", "terminated"))], limit=50)
         line = self._readable(env, line_id) if line_id else lines[:1]
         span = span if span in SPANS else "day"
         return self._render("isp_network.usage_own", line.sudo(), lang, lines=lines.sudo(), span=span, chart=line.sudo()._usage_svg(span) if line else "")

@@ -6,7 +6,12 @@ from html import escape
 
 from .volume import human
 
-WIDTH, HEIGHT, BASE, LEFT = 640, 200, 176, 64
+WIDTH, HEIGHT, BASE, LEFT = 640, 210, 180, 84
+#: The chart shrinks with the page, its letters must not: on a narrow one they are twice as large, and every other label is left out.
+_STYLE = (
+    "<style>.isp-chart{width:100%;max-width:52rem;height:auto;font:12px sans-serif;fill:#5b6478}"
+    "@media(max-width:600px){.isp-chart{font-size:22px}.isp-chart .o{display:none}}</style>"
+)
 
 
 def bars(points: Sequence[tuple[str, int, int]], down: str, up: str) -> str:
@@ -23,11 +28,11 @@ def bars(points: Sequence[tuple[str, int, int]], down: str, up: str) -> str:
         return ""
     top = _nice(max(down_bytes + up_bytes for _label, down_bytes, up_bytes in points))
     room = (WIDTH - LEFT) / len(points)
-    every = -(-len(points) * 34 // (WIDTH - LEFT))
+    every = -(-len(points) * 40 // (WIDTH - LEFT))
     parts = []
     for part in (0, 1, 2):
         y = BASE - part * (BASE - 16) // 2
-        parts.append(f'<path d="M{LEFT} {y}H{WIDTH}" stroke="#c8cedb"/><text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{human(top * part // 2)}</text>')
+        parts.append(f'<path d="M{LEFT} {y}H{WIDTH}" stroke="#c8cedb"/><text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{_short(top * part // 2)}</text>')
     for number, (label, down_bytes, up_bytes) in enumerate(points):
         x, name = LEFT + number * room, escape(label)
         low, high = (size * (BASE - 16) / top for size in (down_bytes, down_bytes + up_bytes))
@@ -38,11 +43,22 @@ def bars(points: Sequence[tuple[str, int, int]], down: str, up: str) -> str:
             f'<rect x="{x + room * 0.1:.1f}" y="{BASE - high:.1f}" width="{room * 0.8:.1f}" height="{high - low:.1f}" fill="#f2b632"/></g>'
         )
         if number % every == 0:
-            parts.append(f'<text x="{x + room / 2:.1f}" y="{BASE + 16}" text-anchor="middle">{name}</text>')
+            odd = ' class="o"' if number // every % 2 else ""
+            parts.append(f'<text x="{x + room / 2:.1f}" y="{BASE + 22}" text-anchor="middle"{odd}>{name}</text>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" direction="ltr" role="img"'
-        f' aria-label="{escape(down)}, {escape(up)}" style="width:100%;height:auto;font:11px sans-serif" fill="#5b6478">{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" direction="ltr" role="img" class="isp-chart"'
+        f' aria-label="{escape(down)}, {escape(up)}">{_STYLE}{"".join(parts)}</svg>'
     )
+
+
+def _short(size: int) -> str:
+    """A mark of the scale, without noughts behind the point.
+
+    >>> _short(0), _short(500_000_000), _short(2_500_000)
+    ('0', '500 MB', '2.5 MB')
+    """
+    number, _space, unit = human(size).partition(" ")
+    return f"{float(number):g} {unit}" if size else "0"
 
 
 def _nice(size: int) -> int:

@@ -294,7 +294,7 @@ class IspAccess(models.Model):
     def _queue_disconnect(self):
         """Write the intent to end the sessions of these accesses that may run; a job tells the routers after the commit."""
         if self:
-            self.env["isp.session"].sudo()._search_running(self.ids)._queue_disconnect()
+            self.env["isp.session"].sudo()._search_may_live(self.ids)._queue_disconnect()
 
     # === Utilities ===
 

@@ -69,7 +69,7 @@ class IspLive(models.AbstractModel):
             router, login = sessions.router_id, sessions.user_name
         answer = {"login": login, "router": router.id, **self._sums(sessions)}
         if not sessions and (model != "isp.router" or not router._live_possible()):
-            return {**answer, "mode": "off", "note": self.env._("Nobody is on line.") if model == "isp.router" else self.env._("Not on line.")}
+            return {**answer, "mode": "off", "note": self.env._("Nobody is on line, and it has no API that could be asked.") if model == "isp.router" else self.env._("Not on line.")}
         if not router._live_possible():
             return {**answer, "mode": "sums", "note": self.env._("From what the router reports every few minutes: it has no API that we know.")}
         self._lease(router, login, token)
@@ -174,7 +174,7 @@ def _poll_locked(cr, key):
 
 
 def _ask(driver, watched, speeds):
-    """:return: {interfaces: {name: [received, sent]}, users: {login: [up, down]}} in bits a second, or {error}"""
+    """:return: {interfaces: {name: [received, sent]}, users: {login: [up, down]}} in bits a second, or {error: {kind, detail}}"""
     whole, logins = watched
     counters = {}
     try:
@@ -192,7 +192,7 @@ def _ask(driver, watched, speeds):
                 counters["user", login] = tuple(map(sum, zip(*found, strict=True)))
     except routeros.RouterError as error:
         speeds.clear()
-        return {"error": error.message}
+        return {"error": {"kind": type(error).__name__, "detail": error.message[:300]}}
     rates = speeds.of(counters, time.monotonic())
     return {
         "interfaces": {name: rate for (kind, name), rate in rates.items() if kind == "interface"},

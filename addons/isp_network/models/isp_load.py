@@ -14,7 +14,7 @@ class IspLoad(models.AbstractModel):
 
     @api.model
     def tiles(self, by="router", hours=24):
-        """:param by: "router" (where the line was on line last) or "city" (of the customer's address)
+        """:param by: "router" (where the line was on line last, else where it ends) or "city" (of the customer's address; without one its payam or county)
         :param hours: how many back, 1 to 168
         :return: {hours: [moments], tiles: [{key, name, online, down_bps, up_bps, bytes: [a number an hour], peak_bps, latitude, longitude}]}, the busiest first;
             speeds are from what routers reported last
@@ -25,7 +25,11 @@ class IspLoad(models.AbstractModel):
             self.env[model].check_access("read")
         end = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
         start = end - timedelta(hours=hours - 1)
-        place = SQL("coalesce(l.router_id::text, '')") if by == "router" else SQL("coalesce(nullif(trim(c.city), ''), '')")
+        place = (
+            SQL("coalesce(l.router_id, b.router_id)::text")
+            if by == "router"
+            else SQL("coalesce(nullif(trim(c.city), ''), nullif(trim(c.isp_payam), ''), nullif(trim(c.isp_county), ''))")
+        )
         self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
@@ -37,7 +41,7 @@ class IspLoad(models.AbstractModel):
                        AND (EXISTS (SELECT 1 FROM isp_usage u WHERE u.access_id = a.id AND u.hour >= %(start)s) OR EXISTS
                             (SELECT 1 FROM isp_session o WHERE o.access_id = a.id AND o.stopped IS NULL AND o.updated > %(alive)s))
                 ), placed AS (
-                    SELECT l.id, %(place)s AS place, c.partner_latitude AS lat, c.partner_longitude AS lon
+                    SELECT l.id, coalesce(%(place)s, '') AS place, c.partner_latitude AS lat, c.partner_longitude AS lon
                       FROM line l LEFT JOIN isp_subscription b ON b.id = l.subscription_id LEFT JOIN res_partner c ON c.id = b.partner_id
                 ), hour AS (
                     SELECT p.place, u.hour, sum(u.bytes_up + u.bytes_down) AS bytes FROM placed p JOIN isp_usage u ON u.access_id = p.id

@@ -32,7 +32,7 @@ class IspLoginAttempt(models.Model):
     _rec_name = "user_name"
     _log_access = False
 
-    user_name = fields.Char(readonly=True, required=True)
+    user_name = fields.Char(string="User name", readonly=True, required=True)
     access_id = LooseMany2one("isp.access", string="Log-in", readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")

@@ -34,6 +34,7 @@ class IspOutage(models.Model):
     _order = "started desc, id desc"
 
     router_id = fields.Many2one("isp.router", readonly=True, ondelete="restrict", index="btree_not_null", help="Blank: our own server, power or line.")
+    place = fields.Char(string="Where", compute="_compute_place")
     company_id = fields.Many2one("res.company", readonly=True)
     started = fields.Datetime(required=True, readonly=True)
     ended = fields.Datetime(readonly=True, tracking=True)
@@ -54,11 +55,19 @@ class IspOutage(models.Model):
 
     # === Computes ===
 
-    @api.depends("router_id", "started")
+    @api.depends("router_id")
+    @api.depends_context("lang")
+    def _compute_place(self):
+        everywhere = self.env._("All routers")
+        for outage in self:
+            outage.place = outage.router_id.name or everywhere
+
+    @api.depends("place", "started")
+    @api.depends_context("lang", "tz")
     def _compute_display_name(self):
         for outage in self:
             when = fields.Datetime.context_timestamp(outage, outage.started).strftime("%Y-%m-%d %H:%M") if outage.started else ""
-            outage.display_name = f"{outage.router_id.name or self.env._('All routers')} · {when}"
+            outage.display_name = f"{outage.place} · {when}"
 
     @api.depends("started", "ended")
     def _compute_duration(self):

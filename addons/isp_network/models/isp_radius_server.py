@@ -1,11 +1,15 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.isp_secret.tools.secret import decrypt, encrypt
 from odoo.addons.isp_secret.tools.settings import setting
 
 from ..drivers import radius_status
+from ..fields import Sentence
+
+_lt = LazyTranslate(__name__)
 
 
 class IspRadiusServer(models.Model):
@@ -35,7 +39,7 @@ class IspRadiusServer(models.Model):
     last_answer = fields.Datetime(readonly=True, copy=False)
     answer_ms = fields.Integer(string="Answered in (ms)", readonly=True, copy=False)
     failures = fields.Integer(string="Times silent", readonly=True, copy=False, help="In a row.")
-    last_error = fields.Char(readonly=True, copy=False)
+    last_error = Sentence(string="Last error", readonly=True, copy=False)
     health = fields.Selection(
         [("unknown", "Not asked yet"), ("well", "Answers"), ("silent", "Does not answer")], compute="_compute_health"
     )
@@ -83,8 +87,11 @@ class IspRadiusServer(models.Model):
         for server in self:
             try:
                 seconds = radius_status.ask(*server._where())
-            except (radius_status.UnreachableError, UserError) as error:
+            except UserError as error:
                 server.write({"failures": server.failures + 1, "last_error": str(error)})
+            except radius_status.UnreachableError as error:
+                why = _lt("It does not answer: does it run, does a firewall stand in between? (%(detail)s)", detail=str(error))
+                server.write({"failures": server.failures + 1, "last_error": why})
             else:
                 now = fields.Datetime.now()
                 server.write({"failures": 0, "last_error": False, "last_answer": now, "answer_ms": round(seconds * 1000)})

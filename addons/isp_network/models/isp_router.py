@@ -7,15 +7,18 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
+from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.isp_secret.tools.secret import encrypt
 
 from ..drivers import coa, routeros
 from ..engine import desired
+from ..fields import Sentence, english
 from .isp_router_task import OPEN
 from .isp_session import ALIVE
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 #: Seconds until the next try after the 1st, 2nd … silence of a router; then the last one again.
 BACK_OFF = (10, 30, 60, 300, 900, 1800, 3600)
@@ -65,12 +68,12 @@ class IspRouter(models.Model):
     )
     note = fields.Text()
     failures = fields.Integer(readonly=True, copy=False, help="Times in a row the router did not answer.")
-    last_error = fields.Char(readonly=True, copy=False)
-    next_try = fields.Datetime(readonly=True, copy=False)
+    last_error = Sentence(string="Last error", readonly=True, copy=False)
+    next_try = fields.Datetime(string="Next try", readonly=True, copy=False)
     task_ids = fields.One2many("isp.router.task", "router_id", readonly=True)
     open_tasks = fields.Integer(string="Not yet applied", compute="_compute_open_tasks")
     open_sessions = fields.Integer(compute="_compute_sessions")
-    last_seen = fields.Datetime(compute="_compute_sessions", help="Last accounting packet.")
+    last_seen = fields.Datetime(string="Last seen", compute="_compute_sessions", help="Last accounting packet.")
 
     _nas_ip_unique = models.UniqueIndex("(nas_ip)", "There is a router with this address already.")
     _zone_index = models.Index("(nas_ip, zone, outside) WHERE zone > 0")
@@ -201,7 +204,7 @@ class IspRouter(models.Model):
             if told:
                 router._tell_sessions(told._drop_settled())
         except coa.UnreachableError as error:
-            router._on_silence(str(error))
+            router._on_silence(router._explain_coa(error))
             return
         except routeros.RouterError as error:
             router._on_silence(router._explain(error))
@@ -225,8 +228,8 @@ class IspRouter(models.Model):
             if self.wire == "none":
                 raise
             silence = error
-            tasks.filtered(lambda t: t.state == "pending").write({"message": str(error)})
-        open_tasks = tasks.filtered(lambda t: not t.session_id._is_over())
+            tasks.filtered(lambda t: t.state == "pending").write({"message": self._explain_coa(error)})
+        open_tasks = tasks.filtered(lambda t: t.session_id._may_live())
         if self.wire == "none" or not open_tasks:
             return
         try:
@@ -244,7 +247,7 @@ class IspRouter(models.Model):
         :raise RouterError: the connection failed; nothing is taken as done
         """
         if self.keeps == "nothing":
-            tasks.write({"state": "done", "message": self.env._("Nothing is kept on this router.")})
+            tasks.write({"state": "done", "message": _lt("Nothing is kept on this router.")})
             return
         keys = {f"isp:{access.id}" for access in tasks.access_id}
         items, problems = self._desired_items(tasks.access_id)
@@ -258,17 +261,20 @@ class IspRouter(models.Model):
         for task in tasks:
             key, reason = f"isp:{task.access_id.id}", problems.get(task.access_id.id)
             if key in waiting:
-                reason = self.env._("%(name)s is somebody else's item on the router: remove or rename it there.", name=waiting[key])
+                reason = _lt("%(name)s is somebody else's item on the router: remove or rename it there.", name=waiting[key])
             elif key in undone:
-                reason = refused.get(key) or self.env._("The router took it and does not show it.")
+                reason = refused.get(key) or _lt("The router took it and does not show it.")
             if reason:
                 task.write({"state": "failed", "message": reason, "attempts": task.attempts + 1})
             else:
                 done |= task
-        done.write({"state": "done", "message": self.env._("Kept on the router as it should be.")})
+        done.write({"state": "done", "message": _lt("Kept on the router as it should be.")})
 
     def _on_silence(self, message):
-        """The router did not answer: try later, or give its tasks up after MAX_FAILURES times."""
+        """The router did not answer: try later, or give its tasks up after MAX_FAILURES times.
+
+        :param message: why, as a sentence
+        """
         self.ensure_one()
         failures = self.failures + 1
         pending = self.env["isp.router.task"].search([("router_id", "=", self.id), ("state", "=", "pending")])
@@ -276,14 +282,18 @@ class IspRouter(models.Model):
         if failures >= MAX_FAILURES:
             pending.write({"state": "failed"})
             self.write({"failures": 0, "last_error": message, "next_try": False})
-            _logger.info("Router %s (%s): %s; %d tasks given up", self.name, self.nas_ip, message, len(pending))
+            _logger.info("Router %s (%s): %s; %d tasks given up", self.name, self.nas_ip, english(message), len(pending))
             return
         wait = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
         self.write(
             {"failures": failures, "last_error": message, "next_try": fields.Datetime.now() + timedelta(seconds=wait)}
         )
-        _logger.info("Router %s (%s): %s; next try in %d s", self.name, self.nas_ip, message, wait)
+        _logger.info("Router %s (%s): %s; next try in %d s", self.name, self.nas_ip, english(message), wait)
         self._queue_job(seconds=wait)
+
+    def _explain_coa(self, error):
+        """:return: why CoA did not get through, with what to do"""
+        return _lt("No answer to CoA: is the router on, is its line up, may we reach its UDP port %(port)s? (%(detail)s)", port=self.coa_port, detail=str(error))
 
     # === Cron ===
 

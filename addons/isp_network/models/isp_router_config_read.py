@@ -5,10 +5,13 @@ import logging
 import re
 
 from odoo import api, fields, models
+from odoo.tools.translate import LazyTranslate
 
 from ..drivers import routeros
+from ..fields import Sentence
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 
 class IspRouter(models.Model):
@@ -18,11 +21,15 @@ class IspRouter(models.Model):
 
     setup_ids = fields.One2many("isp.router.setup", "router_id", readonly=True)
     setup_id = fields.Many2one("isp.router.setup", string="Last set-up", compute="_compute_setup_id")
-    setup_health = fields.Selection(selection=lambda self: self.env["isp.router.setup"]._fields["health"].selection, string="Set-up", compute="_compute_setup_id")
+    setup_health = fields.Selection(selection="_selection_setup_health", string="Set-up", compute="_compute_setup_id")
     config_ids = fields.One2many("isp.router.config", "router_id", readonly=True)
     config_count = fields.Integer(compute="_compute_config_count", string="Configurations")
     config_read_at = fields.Datetime(string="Configuration read", readonly=True, copy=False)
-    config_error = fields.Char(string="Configuration not read", readonly=True, copy=False)
+    config_error = Sentence(string="Configuration not read", readonly=True, copy=False)
+
+    @api.model
+    def _selection_setup_health(self):
+        return self.env["isp.router.setup"]._fields["health"]._description_selection(self.env)
 
     # === Computes ===
 
@@ -104,7 +111,7 @@ class IspRouter(models.Model):
         # The first lines hold the time of the export.
         body = "\n".join(line for line in lines[len(head) :]).strip("\n") + "\n"
         if not body.strip():
-            router.config_error = self.env._("The router gave an empty export.")
+            router.config_error = _lt("The router gave an empty export.")
             return configs
         digest = hashlib.sha256(body.encode()).hexdigest()
         last = configs.search([("router_id", "=", router.id)], limit=1)

@@ -4,12 +4,15 @@ import logging
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
+from odoo.tools.translate import LazyTranslate
 
 from ..drivers import routeros
 from ..engine import desired
 from ..engine.desired import MENUS, Item
+from ..fields import Sentence
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 #: The list whose addresses are in the walled garden, as in RADIUS answers.
 WALLED_LIST = "isp-suspended"
@@ -46,8 +49,8 @@ class IspRouter(models.Model):
     )
     reconciled_at = fields.Datetime(string="As it should be since", readonly=True, copy=False)
     kept_items = fields.Integer(string="Things kept", readonly=True, copy=False)
-    last_round = fields.Char(readonly=True, copy=False)
-    held_reason = fields.Char(string="Waits for a person", readonly=True, copy=False)
+    last_round = Sentence(readonly=True, copy=False)
+    held_reason = Sentence(string="Waits for a person", readonly=True, copy=False)
     held_plan = fields.Char(readonly=True, copy=False, groups="base.group_no_one,isp_base.group_isp_administrator")
     confirmed_plan = fields.Char(readonly=True, copy=False, groups="base.group_no_one,isp_base.group_isp_administrator")
     change_ids = fields.One2many("isp.router.change", "router_id", string="Plan of changes", readonly=True)
@@ -131,7 +134,7 @@ class IspRouter(models.Model):
 
     def _items_pppoe(self, number, name, password, devices, walled, rate, address, pool, ipv6_pool):
         if not password:
-            return [], self.env._("it has no password")
+            return [], _lt("it has no password")
         profile = {
             "local-address": self.ppp_local_address or "",
             "remote-address": pool or self.ppp_pool or "",
@@ -152,7 +155,7 @@ class IspRouter(models.Model):
 
     def _items_static(self, number, name, _password, _devices, walled, rate, address, *_pools):
         if not address:
-            return [], self.env._("it has no fixed address")
+            return [], _lt("it has no fixed address")
         items = [Item("queue/simple", f"isp:{number}", {"name": name, "target": address, **desired.queue_values(rate)}, walled)]
         if walled:
             items.append(Item("ip/firewall/address-list", f"isp:{number}", {"list": WALLED_LIST, "address": address}, True))
@@ -197,17 +200,17 @@ class IspRouter(models.Model):
             return None
         count, losses = len(plan.steps), plan.losses
         words = {
-            "clock": self.env._("The router's clock was set by NTP and is %(seconds)s seconds from ours: is the server's clock wrong? Nothing is changed until they agree.", seconds=abs(self.clock_skew)),
-            "nothing": self.env._("Nothing should be kept there, and %(count)s things are: that would take all of them away.", count=plan.owned),
-            "restored": self.env._("The router keeps an access with number %(number)s, which this database has never given out: was it restored from a back-up?", number=plan.highest),
-            "first": self.env._("It is the first time: %(count)s changes would be made.", count=count),
-            "gone": self.env._("Nothing of what was kept there is left: was the router reset? %(count)s changes would be made.", count=count),
-            "cap": self.env._("%(losses)s of %(count)s changes take something away, more than %(percent)s %% of what is kept.", losses=losses, count=count, percent=self.loss_limit),
+            "clock": _lt("The router's clock was set by NTP and is %(seconds)s seconds from ours: is the server's clock wrong? Nothing is changed until they agree.", seconds=abs(self.clock_skew)),
+            "nothing": _lt("Nothing should be kept there, and %(count)s things are: that would take all of them away.", count=plan.owned),
+            "restored": _lt("The router keeps an access with number %(number)s, which this database has never given out: was it restored from a back-up?", number=plan.highest),
+            "first": _lt("It is the first time: %(count)s changes would be made.", count=count),
+            "gone": _lt("Nothing of what was kept there is left: was the router reset? %(count)s changes would be made.", count=count),
+            "cap": _lt("%(losses)s of %(count)s changes take something away, more than %(percent)s %% of what is kept.", losses=losses, count=count, percent=self.loss_limit),
         }  # fmt: skip
         return kind, words[kind]
 
-    def _hold(self, plan, _kind, words):
-        if plan.digest == self.held_plan and words == self.held_reason:
+    def _hold(self, plan, kind, words):
+        if plan.digest == self.held_plan and self._fields["held_reason"].is_said(self, words):
             return
         self.change_ids.unlink()
         self.env["isp.router.change"].create(
@@ -217,14 +220,14 @@ class IspRouter(models.Model):
             ]
         )
         self.write({"held_reason": words, "held_plan": plan.digest, "confirmed_plan": False})
-        _logger.info("Router %s: %d changes wait for a person: %s", self.name, len(plan.steps), words)
+        _logger.info("Router %s: %d changes wait for a person: %s", self.name, len(plan.steps), kind)
 
     def _note_round(self, plan, refused, problems, wanted):
         """What came of it, and only what is news: an unchanged router costs no write but this one."""
-        lines = [self.env._("%(name)s in /%(menu)s is somebody else's item: remove or rename it there.", name=name, menu=menu) for menu, _key, name in plan.conflicts]
-        lines += [f"{step.name}: {reason}" for step, reason in refused]
-        lines += [self.env._("Access %(number)s is not kept: %(reason)s.", number=number, reason=reason) for number, reason in problems.items()]
-        vals = {"reconciled_at": fields.Datetime.now(), "kept_items": wanted, "last_round": "; ".join(lines[:5])[:500] or False}
+        lines = [_lt("%(name)s in /%(menu)s is somebody else's item: remove or rename it there.", name=name, menu=menu) for menu, _key, name in plan.conflicts]
+        lines += [_lt("%(name)s: %(reason)s", name=step.name, reason=reason) for step, reason in refused]
+        lines += [_lt("Access %(number)s is not kept: %(reason)s.", number=number, reason=reason) for number, reason in problems.items()]
+        vals = {"reconciled_at": fields.Datetime.now(), "kept_items": wanted, "last_round": lines[:5] or False}
         if plan.steps:
             _logger.info("Router %s: %d changes applied, %d refused", self.name, len(plan.steps) - len(refused), len(refused))
         if self.held_plan or self.held_reason:
@@ -264,4 +267,4 @@ class IspRouter(models.Model):
 
     def _queue_look_after(self):
         for router in self:
-            router.with_delay(channel=router._channel(), description=self.env._("Look after router %(name)s", name=router.name))._look_after()
+            router.with_delay(channel=router._channel(), description=_lt("Look after router %(name)s", name=router.name))._look_after()

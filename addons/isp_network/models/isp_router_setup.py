@@ -9,13 +9,16 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.isp_secret.tools.secret import decrypt, encrypt
 
 from ..drivers import coa, routeros
 from ..engine import router_setup as engine
+from ..fields import Sentence, english
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 #: A router that lost its connection may fetch its script again for so long.
 AGAIN = timedelta(minutes=10)
@@ -68,10 +71,10 @@ class IspRouterSetup(models.Model):
 
     radius_address = fields.Char(string="RADIUS server")
     radius_port = fields.Integer(string="Port", default=1812)
-    accounting_port = fields.Integer(default=1813)
+    accounting_port = fields.Integer(string="Accounting port", default=1813)
     server_addresses = fields.Char(string="Addresses of ours", help="From these alone the router's API and CoA may be used.")
     wall_page = fields.Char(string="Page for walled customers", help="Address and port, for suspended, expired and used-up ones: 10.0.0.2:80")
-    allowed_hosts = fields.Char(help="Addresses and names that these customers, and those not yet logged in, still reach: portal, payment pages.")
+    allowed_hosts = fields.Char(string="Allowed addresses", help="Addresses and names that these customers, and those not yet logged in, still reach: portal, payment pages.")
 
     wireguard = fields.Boolean(string="WireGuard tunnel", help="RADIUS, CoA and the API go through it: also to a router behind NAT.")
     wireguard_endpoint = fields.Char(string="Our public address")
@@ -101,7 +104,7 @@ class IspRouterSetup(models.Model):
     expires_at = fields.Datetime(readonly=True, copy=False)
     fetched_at = fields.Datetime(readonly=True, copy=False)
     fetched_from = fields.Char(readonly=True, copy=False)
-    reported_at = fields.Datetime(readonly=True, copy=False)
+    reported_at = fields.Datetime(string="Reported", readonly=True, copy=False)
     identity = fields.Char(readonly=True, copy=False)
     version = fields.Char(string="RouterOS", readonly=True, copy=False)
     board = fields.Char(readonly=True, copy=False)
@@ -111,17 +114,17 @@ class IspRouterSetup(models.Model):
     service = fields.Char(readonly=True, copy=False)
     hotspot_off = fields.Boolean(readonly=True, copy=False)
     errors = fields.Char(string="Steps that failed", readonly=True, copy=False)
-    api_user = fields.Char(default="isp", required=True)
+    api_user = fields.Char(string="API user", default="isp", required=True)
     api_password_encrypted = fields.Char(readonly=True, copy=False, groups="base.group_no_one,isp_base.group_isp_administrator")
 
     checks = fields.Integer(readonly=True, copy=False)
     checked_at = fields.Datetime(string="Looked at", readonly=True, copy=False)
     api_well = fields.Boolean(readonly=True, copy=False)
-    api_message = fields.Char(readonly=True, copy=False)
+    api_message = Sentence(readonly=True, copy=False)
     coa_well = fields.Boolean(readonly=True, copy=False)
-    coa_message = fields.Char(readonly=True, copy=False)
+    coa_message = Sentence(readonly=True, copy=False)
     clock_well = fields.Boolean(readonly=True, copy=False)
-    clock_message = fields.Char(readonly=True, copy=False)
+    clock_message = Sentence(readonly=True, copy=False)
     log_ids = fields.One2many("isp.router.setup.log", "setup_id", readonly=True)
 
     steps = fields.Json(compute="_compute_steps")
@@ -468,15 +471,15 @@ class IspRouterSetup(models.Model):
         now = fields.Datetime.now()
         again = self.fetched_at and self.fetched_from == address and now < self.fetched_at + AGAIN
         if self.reported_at or len(self.log_ids) >= MAX_ANSWERS or not (again or (not self.fetched_at and now < self.expires_at)):
-            self._log("script", address, "refused: used or too late")
+            self._log("script", address, _lt("refused: used or too late"))
             return 410, "This line was used already, or is too old: make a new one.\n"
         known = engine.version_of(version)
         if not known or known < engine.OLDEST:
-            self._log("script", address, f"RouterOS {version[:10]} is too old")
+            self._log("script", address, _lt("RouterOS %(version)s is too old", version=version[:10]))
             return 200, engine.too_old()
         if not self.fetched_at:
             self.write({"fetched_at": now, "fetched_from": address, "state": "fetched"})
-        self._log("script", address, f"given for RouterOS {version[:10]}")
+        self._log("script", address, _lt("given for RouterOS %(version)s", version=version[:10]))
         url = f"{self._base_url()}/isp_network/router/{self.env.context['setup_token']}/report"
         setup = self._prepare_setup(self.router_id.radius_secret, decrypt(self.api_password_encrypted), url, known)
         return 200, engine.setup_script(setup)
@@ -488,7 +491,7 @@ class IspRouterSetup(models.Model):
         """
         self.ensure_one()
         if not self.fetched_at or fields.Datetime.now() > self.fetched_at + REPORT or len(self.log_ids) >= MAX_ANSWERS:
-            self._log("report", address, "refused: not expected")
+            self._log("report", address, _lt("refused: not expected"))
             return 410, "Not expected.\n"
         if self.reported_at:
             return 200, "Known.\n"
@@ -510,7 +513,7 @@ class IspRouterSetup(models.Model):
                 "hotspot_off": said.get("hotspot-mode") in ("false", "no"),
             }
         )
-        self._log("report", address, errors or "done")
+        self._log("report", address, _lt("failed: %(steps)s", steps=errors) if errors else _lt("done"))
         self._hand_over(said.get("port", ""))
         self._queue_look(2)
         return 200, "Thank you.\n"
@@ -534,7 +537,7 @@ class IspRouterSetup(models.Model):
 
     def _log(self, what, address, answer):
         self.env["isp.router.setup.log"].create({"setup_id": self.id, "what": what, "address": address, "answer": answer})
-        _logger.info("Set-up of router %s: %s asked by %s: %s", self.router_name, what, address, answer)
+        _logger.info("Set-up of router %s: %s asked by %s: %s", self.router_name, what, address, english(answer))
 
     # === Business: is it well? ===
 
@@ -569,8 +572,8 @@ class IspRouterSetup(models.Model):
                 well, answer = client.disconnect({"User-Name": "isp-setup-check", "Acct-Session-Id": "isp-setup-check", "NAS-IP-Address": router.nas_ip})
         except coa.UnreachableError:
             port = router.coa_port
-            return {"coa_well": False, "coa_message": self.env._("No answer on UDP port %(port)s of %(address)s: is a firewall or NAT in between?", port=port, address=router.nas_ip)}
-        return {"coa_well": well, "coa_message": False if well else answer}
+            return {"coa_well": False, "coa_message": _lt("No answer on UDP port %(port)s of %(address)s: is a firewall or NAT in between?", port=port, address=router.nas_ip)}
+        return {"coa_well": well, "coa_message": False if well else self.env["isp.router.task"]._said(answer)}
 
     def _look_at_api(self):
         try:
@@ -581,9 +584,9 @@ class IspRouterSetup(models.Model):
         values = {"api_well": True, "api_message": False, "identity": found.identity, "version": found.version_text, "hotspot_off": not found.allows("hotspot")}
         skew = found.clock_error
         if skew is None:
-            return {**values, "clock_well": False, "clock_message": self.env._("It does not say what time it is.")}
+            return {**values, "clock_well": False, "clock_message": _lt("It does not say what time it is.")}
         if abs(skew) > SKEW:
-            return {**values, "clock_well": False, "clock_message": self.env._("Its clock is wrong by %(seconds)s seconds: does it reach the time servers?", seconds=round(abs(skew)))}
+            return {**values, "clock_well": False, "clock_message": _lt("Its clock is wrong by %(seconds)s seconds: does it reach the time servers?", seconds=round(abs(skew)))}
         return {**values, "clock_well": True, "clock_message": False}
 
 

@@ -1,12 +1,22 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import re
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
 from odoo.tools import SQL
+from odoo.tools.translate import LazyTranslate
 
 from ..engine import desired
+from ..fields import Sentence
 
+_lt = LazyTranslate(__name__)
 #: Tasks that wait for somebody or something.
 OPEN = ("pending", "failed")
+#: What ``drivers.coa`` answers, for people.
+_ANSWERS = {
+    "Disconnected": _lt("Disconnected"),
+    "The router had no such session": _lt("The router had no such session"),
+}
 
 
 class IspRouterTask(models.Model):
@@ -30,7 +40,7 @@ class IspRouterTask(models.Model):
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
     company_id = fields.Many2one(related="router_id.company_id")
     kind = fields.Selection(
-        [("disconnect", "Disconnect"), ("rate", "Change the speed"), ("sync", "Bring up to date what it keeps")], required=True, readonly=True, default="disconnect"
+        [("disconnect", "Disconnect"), ("rate", "Change the speed"), ("sync", "Keep as it should be")], required=True, readonly=True, default="disconnect"
     )
     rate = fields.Char(string="Speed given", readonly=True, help="What the router accepted for the session (Mikrotik-Rate-Limit).")
     state = fields.Selection(
@@ -40,7 +50,7 @@ class IspRouterTask(models.Model):
         default="pending",
     )
     before = fields.Char(readonly=True, help="What the session got when it began to be wrong: when that is right again, nothing is to do.")
-    message = fields.Char(string="Last answer", readonly=True)
+    message = Sentence(string="Last answer", readonly=True)
     attempts = fields.Integer(readonly=True)
     age = fields.Char(compute="_compute_age")
 
@@ -99,8 +109,9 @@ class IspRouterTask(models.Model):
         if not self.env.user.has_group("isp_base.group_isp_technician"):
             raise AccessError(self.env._("Only technicians may give up what the network has not applied."))
         for task in self.sudo().filtered(lambda t: t.state in OPEN):
-            last = f" ({task.message})" if task.message else ""
-            task.write({"state": "dropped", "message": self.env._("%(user)s: %(reason)s", user=self.env.user.name, reason=reason) + last})
+            why = _lt("%(user)s: %(reason)s", user=self.env.user.name, reason=reason)
+            last = self._fields["message"].sentence(task)
+            task.write({"state": "dropped", "message": _lt("%(words)s (%(detail)s)", words=why, detail=last) if last else why})
 
     # === Business ===
 
@@ -163,13 +174,14 @@ class IspRouterTask(models.Model):
     def _send(self, client):
         """Do this task of a session with an open ``coa.Client``; UnreachableError passes through."""
         self.ensure_one()
-        if self.session_id._is_over():
-            self._close(True, self.env._("The session was over already."))
+        if not self.session_id._may_live():
+            self._close(True, _lt("The session was over already."))
             return
         getattr(self, f"_send_{self.kind}")(client)
 
     def _send_disconnect(self, client):
-        self._close(*client.disconnect(self._prepare_attributes()))
+        done, answer = client.disconnect(self._prepare_attributes())
+        self._close(done, self._said(answer))
 
     def _send_rate(self, client):
         """Give the session the speed that RADIUS would answer now, whatever was right when the task was written.
@@ -178,16 +190,22 @@ class IspRouterTask(models.Model):
         dials again and is answered anew.
         """
         rate = self._rate_of_now()
-        refusal = self.env._("There is no speed that could be sent.")
+        refusal = _lt("There is no speed that could be sent.")
         if rate:
             accepted, message = client.set_rate(self._prepare_attributes(), rate)
             if accepted and self._verify_rate(rate):
                 self.rate = rate
-                self._close(True, message)
+                self._close(True, _lt("Speed %(rate)s", rate=rate) if message.startswith("Speed") else self._said(message))
                 return
-            refusal = message
+            refusal = self._said(message)
         ended, message = client.disconnect(self._prepare_attributes())
-        self._close(ended, f"{refusal}. {message}")
+        self._close(ended, [refusal, self._said(message)])
+
+    @staticmethod
+    def _said(answer):
+        """:return: an answer to CoA as a sentence"""
+        cause = re.fullmatch(r"The router refused \(Error-Cause (.*)\)", answer)
+        return _lt("The router refused (Error-Cause %(cause)s)", cause=cause[1]) if cause else _ANSWERS.get(answer) or answer
 
     def _verify_rate(self, rate):
         """Hook: whether the router does what it has acknowledged. The acknowledgement is all that CoA says; see ``_verify``."""
@@ -234,7 +252,7 @@ class IspRouterTask(models.Model):
         told = self.filtered("before")
         now = told.access_id._wire_profiles() if told else {}
         settled = told.filtered(lambda t: t.before == repr(now.get(t.access_id.id)))
-        settled.write({"state": "done", "message": self.env._("What the session has is right again.")})
+        settled.write({"state": "done", "message": _lt("What the session has is right again.")})
         return self - settled
 
     def _verify(self, driver):
@@ -249,16 +267,16 @@ class IspRouterTask(models.Model):
         queues = driver.rows("queue/simple", ["name", "target", "max-limit"], {"dynamic": "true"}) if has_rates else []
         wrong = {task: rows[task] for task in self if not getattr(task, f"_is_applied_{task.kind}")(rows[task], queues)}
         good = self.filtered(lambda t: t not in wrong)
-        good.filtered(lambda t: t.state != "done").write({"state": "done", "message": self.env._("The router had no such session any more.")})
+        good.filtered(lambda t: t.state != "done").write({"state": "done", "message": _lt("The router had no such session any more.")})
         if not wrong:
             return
         driver.run_many([(f"{row['menu']}/remove", {".id": row[".id"]}) for row in wrong.values() if row])
         left = self._rows_of_sessions(driver)
         for task in wrong:
             if left[task] is None:
-                task.write({"state": "done", "message": self.env._("Removed by the API; CoA: %(answer)s", answer=task.message or "-")})
+                task.write({"state": "done", "message": _lt("Removed by the API; CoA: %(answer)s", answer=self._fields["message"].sentence(task) or "-")})
             else:
-                task.write({"state": "failed", "message": self.env._("Still online after CoA and removal by the API.")})
+                task.write({"state": "failed", "message": _lt("Still online after CoA and removal by the API.")})
 
     def _rows_of_sessions(self, driver):
         """:return: {task: the row of its session on the router, with "menu", or None}"""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools import SQL
+from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.isp_secret.tools.secret import decrypt
 from odoo.addons.queue_job.exception import RetryableJobError
@@ -16,9 +17,11 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from ..drivers import routeros
 from ..drivers.routeros_api import Api
 from ..drivers.routeros_rest import Rest
+from ..fields import Sentence
 from .isp_session import ALIVE
 
 _logger = logging.getLogger(__name__)
+_lt = LazyTranslate(__name__)
 
 #: Seconds that a router's clock may be wrong before we say so: log-ins by certificate and hours of plans go by it.
 SKEW = 120
@@ -50,7 +53,7 @@ class IspRouter(models.Model):
     api_server_name = fields.Char(string="Name in the certificate", help="Blank: the address.")
 
     checked_at = fields.Datetime(string="Looked at", readonly=True, copy=False)
-    api_error = fields.Char(string="API", readonly=True, copy=False, help="Why it could not be reached last time.")
+    api_error = Sentence(string="API", readonly=True, copy=False, help="Why it could not be reached last time.")
     identity = fields.Char(readonly=True, copy=False)
     version = fields.Char(string="RouterOS", readonly=True, copy=False)
     board = fields.Char(readonly=True, copy=False)
@@ -200,16 +203,16 @@ class IspRouter(models.Model):
             raise RetryableJobError("another job talks to this router", seconds=5, ignore_retry=True)
 
     def _explain(self, error):
-        """:return: an error of the driver in words, with what to do"""
+        """:return: an error of the driver as a sentence, with what to do"""
         kinds = (
-            (routeros.NotTrusted, self.env._("The router's certificate is not the one that was entered. Did you renew it? Then read the fingerprint again; if not, somebody may stand in between.")),
-            (routeros.NotAllowed, self.env._("The router refuses the API user: check name and password, the policy of its group (api, read, write), and the addresses it may come from.")),
-            (routeros.Unknown, self.env._("The connection was lost while something was being changed; it is read again before anything else.")),
-            (routeros.Unreachable, self.env._("Nothing usable answers: is the router on, is the service switched on in /ip/service, does a firewall stand in between?")),
-            (routeros.NoRight, self.env._("The API user may not do this: its group lacks a policy.")),
+            (routeros.NotTrusted, _lt("The router's certificate is not the one that was entered. Did you renew it? Then read the fingerprint again; if not, somebody may stand in between.")),
+            (routeros.NotAllowed, _lt("The router refuses the API user: check name and password, the policy of its group (api, read, write), and the addresses it may come from.")),
+            (routeros.Unknown, _lt("The connection was lost while something was being changed; it is read again before anything else.")),
+            (routeros.Unreachable, _lt("Nothing usable answers: is the router on, is the service switched on in /ip/service, does a firewall stand in between?")),
+            (routeros.NoRight, _lt("The API user may not do this: its group lacks a policy.")),
         )  # fmt: skip
-        words = next((text for kind, text in kinds if isinstance(error, kind)), self.env._("The router refused."))
-        return f"{words} ({error.message[:300]})"
+        words = next((text for kind, text in kinds if isinstance(error, kind)), _lt("The router refused."))
+        return _lt("%(words)s (%(detail)s)", words=words, detail=error.message[:300])
 
     def _on_api_error(self, error):
         self.write({"api_error": self._explain(error), "checked_at": fields.Datetime.now()})

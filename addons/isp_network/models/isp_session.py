@@ -10,8 +10,8 @@ from ..fields import BigInteger, LooseMany2one
 ALIVE = timedelta(seconds=2 * 330 + 60)
 #: After three missed interim packets we close it; a later packet opens it again.
 STALE = timedelta(seconds=3 * 330)
-#: A session that we closed for silence may go on for so long: our power or the line between us was cut, not the customer's.
-UNHEARD = timedelta(days=7)
+#: For so long a session that we closed by ourselves may go on at a router that we do not hear.
+UNHEARD = timedelta(days=3)
 
 
 class IspSession(models.Model):
@@ -29,7 +29,7 @@ class IspSession(models.Model):
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
     router_id = LooseMany2one("isp.router", readonly=True)
-    user_name = fields.Char(readonly=True)
+    user_name = fields.Char(string="User name", readonly=True)
     session_id = fields.Char(string="Session id", readonly=True)
     nas_ip = fields.Char(string="Router's address", readonly=True)
     nas_port = fields.Char(string="Port", readonly=True)
@@ -89,31 +89,32 @@ class IspSession(models.Model):
         """:return: sessions of these accesses that still report, the latest first."""
         return self.search(self._live_domain() & fields.Domain("access_id", "in", access_ids))
 
-    @api.model
-    def _search_running(self, access_ids):
-        """:return: sessions of these accesses that their routers may have: open ones, and those of which nothing is known but silence"""
-        unheard = [("presumed", "=", True), ("cause", "=", "Lost-Service"), ("superseded", "=", False), ("updated", ">", fields.Datetime.now() - UNHEARD)]
-        running = fields.Domain("stopped", "=", False) | fields.Domain(unheard)
-        return self.search(fields.Domain("access_id", "in", access_ids) & running)
-
-    def _is_over(self):
-        """Has somebody said so? Silence is no word: what must reach the session is sent all the same."""
+    def _may_live(self):
+        """:return: whether the router may still have this session: it runs, or we only take it that it is over because nothing was heard"""
         self.ensure_one()
-        return bool(self.stopped) and not (self.presumed and self.cause == "Lost-Service")
+        if not self.stopped:
+            return True
+        return bool(self.presumed and self.cause == "Lost-Service" and self.stopped > fields.Datetime.now() - UNHEARD)
+
+    @api.model
+    def _search_may_live(self, access_ids):
+        """:return: sessions of these accesses that ``_may_live``"""
+        unheard = fields.Domain([("presumed", "=", True), ("cause", "=", "Lost-Service"), ("stopped", ">", fields.Datetime.now() - UNHEARD)])
+        return self.search(fields.Domain("access_id", "in", access_ids) & (fields.Domain("stopped", "=", False) | unheard))
 
     def _queue_disconnect(self):
         """One pending task a session (a second call adds none), one job a router, in the caller's transaction.
 
         Sessions of routers we do not know are left alone: there is nowhere to send to.
         """
-        known = self.sudo().filtered(lambda s: s.router_id and not s._is_over())
+        known = self.sudo().filtered(lambda s: s.router_id and s._may_live())
         if not known:
             return
         self.env["isp.router.task"]._queue("disconnect", known)
 
     def _queue_rate(self):
         """As ``_queue_disconnect``: have these sessions told the speed they should have; they go on."""
-        known = self.sudo().filtered(lambda s: s.router_id and not s._is_over())
+        known = self.sudo().filtered(lambda s: s.router_id and s._may_live())
         self.env["isp.router.task"]._queue("rate", known)
 
     # === Cron ===

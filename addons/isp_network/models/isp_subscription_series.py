@@ -24,6 +24,7 @@ class IspSubscription(models.Model):
     usage_chart = fields.Html(string="Last 31 days", compute="_compute_usage_chart", compute_sudo=True, sanitize=False)
     usage_chart_hour = fields.Html(string="Last 48 hours", compute="_compute_usage_chart", compute_sudo=True, sanitize=False)
     usage_chart_month = fields.Html(string="Last months", compute="_compute_usage_chart", compute_sudo=True, sanitize=False)
+    usage_chart_year = fields.Html(string="Years", compute="_compute_usage_chart", compute_sudo=True, sanitize=False)
 
     @api.depends("access_ids")
     def _compute_usage_now(self):
@@ -33,7 +34,7 @@ class IspSubscription(models.Model):
     @api.depends("access_ids")
     def _compute_usage_chart(self):
         for line in self:
-            for name, span in (("usage_chart", "day"), ("usage_chart_hour", "hour"), ("usage_chart_month", "month")):
+            for name, span in (("usage_chart", "day"), ("usage_chart_hour", "hour"), ("usage_chart_month", "month"), ("usage_chart_year", "year")):
                 line[name] = line._usage_svg(span)
 
     def action_view_usage(self):

@@ -260,7 +260,9 @@ class IspSubscription(models.Model):
         now = self._usage_now()
         if not now:
             return ""
-        return self.env._("%(used)s of %(volume)s", used=human(max(now["used"], 0)), volume=human(now["volume"]))
+        isolated = self.env["isp.period"]._isolated
+        used, volume = (isolated(human(count), self.env.lang) for count in (max(now["used"], 0), now["volume"]))
+        return self.env._("%(used)s of %(volume)s", used=used, volume=volume)
 
 
 class ResPartner(models.Model):

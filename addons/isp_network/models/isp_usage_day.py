@@ -13,7 +13,7 @@ class IspUsageDay(models.Model):
     _rec_name = "day"
     _log_access = False
 
-    access_id = LooseMany2one("isp.access", required=True, readonly=True)
+    access_id = LooseMany2one("isp.access", string="User name", required=True, readonly=True)
     subscription_id = fields.Many2one(related="access_id.subscription_id")
     plan_id = fields.Many2one(related="access_id.plan_id")
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")

@@ -10,6 +10,7 @@ from . import test_desired
 from . import test_usage
 from . import test_fair_use
 from . import test_overage
+from . import test_sentence
 from . import test_topup
 from . import test_usage_pages
 from . import test_address_log

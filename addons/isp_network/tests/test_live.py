@@ -73,7 +73,9 @@ class TestLive(NetworkCommon):
         self.assertEqual(list(message["users"]), ["achol"])
         self.assertEqual(message["missing"], ["deng"])
         router.broken = True
-        self.assertIn("no answer", isp_live._ask(router, (True, []), speeds)["error"])
+        error = isp_live._ask(router, (True, []), speeds)["error"]
+        self.assertEqual(error["kind"], "Unreachable", "each window has words for it in its own language")
+        self.assertIn("no answer", error["detail"])
 
     def test_the_poller_ends_when_nobody_looks(self):
         """Through a real loop: leases of a moment, messages on the bus, the driver closed."""
@@ -122,8 +124,17 @@ class TestLive(NetworkCommon):
         self.assertEqual((tile["online"], tile["down_bps"], tile["total"], len(tile["bytes"])), (1, 640, 9000, 24))
         [tile] = [t for t in load.tiles("city", 168)["tiles"] if t["name"] == "Gudele"]
         self.assertEqual((tile["total"], len(tile["bytes"])), (9000, 168))
+        self.subscription.partner_id.write({"city": False, "isp_payam": "Munuki", "isp_county": "Juba"})
+        self.assertIn("Munuki", [t["name"] for t in load.tiles("city")["tiles"]], "where no town is written, the payam is")
         with self.assertRaises(AccessError):
             load.with_user(new_test_user(self.env, "portal-load", groups="base.group_portal")).tiles()
         with self.assertQueryCount(12):
             self.env.invalidate_all()
             load.tiles()
+
+    def test_load_of_a_line_that_was_never_on_line(self):
+        """Usage that equipment reported has no session: it counts at the router where the line ends."""
+        line = self._create_subscription("active", username="radio")
+        line.router_id = self.router
+        self.env["isp.usage"].create({"access_id": line.access_ids.id, "hour": fields.Datetime.now().replace(minute=0, second=0, microsecond=0), "bytes_up": 1, "bytes_down": 9})
+        self.assertEqual([(t["name"], t["total"]) for t in self.env["isp.load"].tiles()["tiles"] if t["total"] == 10], [("Tower", 10)])

@@ -68,7 +68,8 @@ class TestRadiusServer(NetworkCommon):
         for options in ({"secret": "another"}, {"signed": False}):
             server, peer = self._server(**options)
             server._ask()
-            self.assertEqual((server.health, server.failures, server.last_error), ("silent", 1, "No answer to Status-Server"), options)
+            self.assertEqual((server.health, server.failures), ("silent", 1), options)
+            self.assertIn("(No answer to Status-Server)", server.last_error)
             self.assertEqual(peer.codes, [12, 12])
         peer.socket.close()
         server._ask()

@@ -1,9 +1,11 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import socket
 import threading
+from datetime import timedelta
 
 from pyrad import packet
 
+from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import SQL
@@ -128,6 +130,52 @@ class TestRouter(NetworkCommon):
         self.assertIn("Event-Timestamp", request)
         self.router._apply_tasks()
         self.assertEqual(len(self.fake.requests), 1, "done is done")
+
+    def test_a_router_that_was_not_heard_for_long(self):
+        """Its sessions are closed by us, and may go on: who is suspended meanwhile is sent away when it is heard again."""
+        self._online()
+        silent = fields.Datetime.now() - timedelta(hours=1)
+        self._sessions().flush_recordset()
+        self.env.cr.execute("UPDATE isp_session SET updated = %s, last_event = %s, started = %s", (silent, silent, silent - timedelta(hours=9)))
+        self.env.invalidate_all()
+        self.env["isp.session"]._cron_close_stale()
+        self.assertEqual((self._sessions().cause, self._sessions().presumed), ("Lost-Service", True))
+        self.fake.behaviour = "silent"
+        with trap_jobs() as trap:
+            self.subscription._set_state("suspended", "overdue")
+            trap.perform_enqueued_jobs()
+        self.assertEqual(self._tasks().state, "pending", "nobody takes it as done because nothing is heard")
+        self.fake.behaviour = "ack"
+        self.router._apply_tasks()
+        self.assertEqual((self._tasks().state, self._tasks().message), ("done", "Disconnected"))
+
+    def test_sessions_that_are_over_for_sure(self):
+        """A Stop came, the router was restarted, or it was long ago: nothing is sent."""
+        self._online()
+        for change in ("cause = 'NAS-Reboot', presumed = true, stopped = now()", "cause = 'User-Request', presumed = false", "cause = 'Lost-Service', presumed = true, stopped = now() - interval '4 days'"):
+            self.env.cr.execute(f"UPDATE isp_session SET stopped = now(), {change}" if "stopped" not in change else f"UPDATE isp_session SET {change}")  # pylint: disable=sql-injection
+            self.env.invalidate_all()
+            with trap_jobs() as trap:
+                self.subscription._set_state("suspended", "overdue")
+                self.subscription._set_state("active", "payment")
+                trap.assert_jobs_count(0)
+        self.assertFalse(self._tasks())
+
+    def test_the_reader_s_language(self):
+        """What a job has said is read by each in his own language."""
+        self.env["res.lang"]._activate_lang("ar_001")
+        self.env["ir.module.module"].search([("name", "=", "isp_network")])._update_translations(["ar_001"], overwrite=True)
+        self._online()
+        with trap_jobs() as trap:
+            self.subscription._set_state("suspended", "overdue")
+            trap.perform_enqueued_jobs()
+        self.assertEqual(self._tasks().message, "Disconnected")
+        self.assertEqual(self._tasks().with_context(lang="ar_001").message, "قُطع الاتصال")
+        self.router._on_silence(self.router._explain_coa(coa.UnreachableError("No answer to the Disconnect-Request")))
+        arabic = self.router.with_context(lang="ar_001").last_error
+        self.assertIn("(No answer to the Disconnect-Request)", arabic, "a detail of the wire stays as it is")
+        self.assertIn("هل الراوتر يعمل", arabic)
+        self.assertIn("is the router on", self.router.last_error)
 
     def _rate(self, rate="256k/512k"):
         """Queue another speed for the live session. :return: its task, done"""

@@ -1,16 +1,21 @@
 /* License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl). */
-import { Component, onWillStart, useState } from "@odoo/owl";
+import { Component, onWillStart, useState, useSubEnv } from "@odoo/owl";
+import { deserializeDateTime } from "@web/core/l10n/dates";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
+import { Layout } from "@web/search/layout";
+import { getDefaultConfig } from "@web/views/view";
 import { standardActionServiceProps } from "@web/webclient/actions/action_service";
-import { speed } from "../live/live";
+import { speed, volume } from "../units/units";
 
 /** Where the load is: a tile a router or a town, the busiest first; where coordinates are known, also as they lie. */
 export class Load extends Component {
     static template = "isp_network.Load";
+    static components = { Layout };
     static props = { ...standardActionServiceProps };
 
     setup() {
+        useSubEnv({ config: { ...getDefaultConfig(), ...this.env.config } });
         this.orm = useService("orm");
         this.action = useService("action");
         this.state = useState({ by: "router", hours: 24, tiles: [], moments: [], loaded: false });
@@ -37,7 +42,7 @@ export class Load extends Component {
 
     /** Tiles with coordinates, placed within the area they span. */
     get places() {
-        const placed = this.state.tiles.filter((tile) => tile.latitude !== null && tile.longitude !== null);
+        const placed = this.state.tiles.filter((tile) => tile.key && tile.latitude !== null && tile.longitude !== null);
         if (placed.length < 2) {
             return [];
         }
@@ -47,16 +52,25 @@ export class Load extends Component {
             return (value) => (most > least ? (value - least) / (most - least) : 0.5);
         };
         const [x, y] = [span("longitude"), span("latitude")];
-        return placed.map((tile) => ({ tile, x: 30 + x(tile.longitude) * 540, y: 270 - y(tile.latitude) * 240, r: 6 + 18 * Math.sqrt(this.heat(tile)) }));
+        const dots = placed.map((tile) => ({ tile, x: 8 + x(tile.longitude) * 84, y: 88 - y(tile.latitude) * 76, size: 12 + 28 * Math.sqrt(this.heat(tile)) }));
+        // Each name where it hides no other one, as far as that can be: above, below, or a line further.
+        const names = [];
+        const free = (name) => !names.some((one) => Math.abs(one.x - name.x) < (one.wide + name.wide) / 2 && Math.abs(one.y - name.y) < 9);
+        for (const dot of dots.sort((first, second) => second.size - first.size)) {
+            const wide = dot.tile.name.length * 2.4;
+            dot.rise = [1, -1, 2, -2].find((rise) => free({ x: dot.x, y: dot.y - rise * 10, wide })) || 1;
+            names.push({ x: dot.x, y: dot.y - dot.rise * 10, wide });
+        }
+        return dots;
+    }
+
+    /** The hour of a bar, by the reader's clock. */
+    hour(text) {
+        return deserializeDateTime(text).toFormat("ccc HH:mm");
     }
 
     volume(bytes) {
-        for (const [size, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
-            if (bytes >= size) {
-                return `${(bytes / size).toFixed(1)} ${unit}`;
-            }
-        }
-        return `${bytes} B`;
+        return volume(bytes);
     }
 
     speed(bits) {
