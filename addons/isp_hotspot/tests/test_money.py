@@ -195,7 +195,7 @@ class TestMoney(HotspotMixin, BridgeCommon):
         self._paid(*[order.transaction_id for order in orders])
         self._place("cash", amount=101)
         yesterday = self.company._isp_today() - timedelta(days=1)
-        self.env["isp.token.order"].search([("site_id", "=", self.site.id)]).done_at = fields.Datetime.now() - timedelta(days=1)
+        self.env["isp.token.order"].sudo().search([("site_id", "=", self.site.id)]).done_at = fields.Datetime.now() - timedelta(days=1)
         self.assertEqual(self.env["isp.site.day"]._open_days(), [(self.site, yesterday)])
         day = self.env["isp.site.day"]._book(self.site, yesterday)
         self.assertEqual((day.amount, day.invoice_id.amount_total, day.invoice_id.amount_residual), (1801, 1801, 101))

@@ -37,7 +37,7 @@ class TestOwnerApp(AppCommon):
             "offer": {"id": site.offer_ids[0].id, "values": {"name": "x", "seconds": 60, "counting": "first"}}, "offer_drop": {"id": site.offer_ids[0].id}, "devices": {},
             "device_drop": {"id": 1}, "logout": {"device": self.device}, "momo": {"number": "0921234567"}, "momo_state": {"number": "211921234567"},
             "momo_confirm": {"number": "211921234567"}, "save": {"values": {"name": "x"}}, "set_wifi_password": {"text": "12345678"}, "open": {}, "router_line": {},
-            "router_state": {}, "router_radius": {"address": "41.79.0.82"}, "router_heard": {},
+            "router_state": {}, "router_radius": {"address": "41.79.0.82"}, "router_heard": {}, "money": {}, "payout": {},
         }  # fmt: skip
 
     # === Every route ===
