@@ -22,6 +22,7 @@ _FIRST_PORTS = {
     "http": 8069,
     "odoo": 8169,
     "gevent": 8269,
+    "wall": 8081,
     "postgres": 15432,
     "radius_auth": 11812,
     "radius_acct": 12813,

@@ -21,6 +21,7 @@ class Proxy:
             "HTTP_PORT": self.ports["http"],
             "ODOO_PORT": self.ports["odoo"],
             "GEVENT_PORT": self.ports["gevent"],
+            "WALL_PORT": self.ports["wall"],
         }
         caddyfile = self.dir / "Caddyfile"
         caddyfile.write_text(config.render("caddy/Caddyfile", values))

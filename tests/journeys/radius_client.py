@@ -68,15 +68,16 @@ class Nas:
 
     # --- by hand ---
 
-    def raw_login(self, user: bytes, password: str, method="pap", signed=True, timeout=8):
-        """An Access-Request made here. :return: ``RawReply``, or None when nobody answered in time."""
+    def raw_login(self, user: bytes, password: str, method="pap", signed=True, timeout=8, more=()):
+        """An Access-Request made here, with ``more`` attributes [(kind, bytes)]. :return: ``RawReply``, or None when nobody answered in time."""
         authenticator = os.urandom(16)
-        attributes = _attribute(1, user) + _attribute(4, socket.inet_aton(self.source))
+        attributes = _attribute(1, user) + _attribute(4, socket.inet_aton(self.source)) + attributes_of(more)
         if method == "pap":
             attributes += _attribute(2, _pap(password.encode(), self.secret.encode(), authenticator))
         elif method == "mschapv2":
             attributes += _mschapv2(user, password)
         return self.raw(1, attributes, authenticator, signed, timeout)
+
     def raw(self, code: int, attributes: bytes, authenticator: bytes | None = None, signed=True, timeout=8):
         """Any packet to the authentication port (1 Access-Request, 12 Status-Server)."""
         authenticator = authenticator or os.urandom(16)
@@ -138,6 +139,11 @@ def _quote(value) -> str:
     if re.fullmatch(r"[\w.:-]+", text, re.A):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def attributes_of(pairs) -> bytes:
+    """:param pairs: iterable of (kind, value) :return: as they stand in a packet"""
+    return b"".join(_attribute(kind, value) for kind, value in pairs)
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

@@ -1,6 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """A line of a customer as the router sees it: real FreeRADIUS, real PostgreSQL, packets over UDP."""
 
+import os
 import re
 import time
 import unittest.mock
@@ -8,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from instances import env_of
-from radius_client import ACCEPT, REJECT, Nas
+from radius_client import ACCEPT, REJECT, Nas, attributes_of
 from stack.shell import StackError, wait_for
 
 GIGA = 2**32
@@ -235,6 +236,45 @@ def test_hostile_names_are_rejected_at_once(instance, nas, user):
     assert nas.login("achol", "pw-achol").code == ACCEPT
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_packets_are_counted_to_nobody(instance, nas, text):
+    """In every attribute that goes to the database: acknowledged at once, kept as it is, and nothing else happens."""
+    before = _usage(instance, "achol"), _query(instance, "SELECT count(*), md5(string_agg(a::text, ',' ORDER BY id)) FROM isp_access a")
+    started = time.monotonic()
+    # User-Name, NAS-Port-Id, Calling- and Called-Station-Id, Class, NAS-Identifier; a session of its own each time.
+    texts = [(kind, text) for kind in (1, 87, 31, 30, 25, 32)]
+    session = os.urandom(8).hex().encode()
+    for status in (1, 3, 2):
+        numbers = [(40, status.to_bytes(4)), (42, (7).to_bytes(4)), (43, (9).to_bytes(4)), (46, (1).to_bytes(4))]
+        assert nas.raw_account(attributes_of([*texts, *numbers, (44, session), (4, b"\x7f\0\0\1")]))
+    assert nas.raw_account(attributes_of([*texts, (40, (2).to_bytes(4)), (44, text), (4, b"\x7f\0\0\1")])), "as the id of a session"
+    assert nas.raw_account(attributes_of([(40, (7).to_bytes(4)), (32, text), (44, text), (4, b"\x7f\0\0\1")])), "Accounting-On"
+    for method in ("pap", "mschapv2"):
+        reply = nas.raw_login(text, "x", method, more=[(kind, text) for kind in (87, 31, 30, 32)])
+        assert reply.code == REJECT
+    assert time.monotonic() - started < 10
+    assert _session(instance, session.decode(), "bytes_up, bytes_down, access_id IS NULL, stopped IS NOT NULL") == ["7\t9\tt\tt"]
+    after = _usage(instance, "achol"), _query(instance, "SELECT count(*), md5(string_agg(a::text, ',' ORDER BY id)) FROM isp_access a")
+    assert after == before
+
+
+@pytest.mark.parametrize(("source", "secret"), [("127.0.7.7", "testing123"), ("127.0.0.1", "wrong-secret")], ids=["unknown router", "wrong secret"])
+def test_strangers_are_not_listened_to(instance, source, secret):
+    """No log-in, no packet counted, no log-in noted, and no answer to guess from; unsigned, the wrong secret makes a wrong password of any."""
+    def seen():
+        return _query(instance, "SELECT (SELECT count(*) FROM isp_session), (SELECT sum(bytes_up + bytes_down) FROM isp_usage), (SELECT count(*) FROM isp_acct_quarantine)")
+
+    before, stranger = seen(), Nas(instance, secret=secret, source=source)
+    assert stranger.raw_login(b"achol", "pw-achol", timeout=2) is None
+    reply = stranger.raw_login(b"achol", "pw-achol", signed=False, timeout=2)
+    assert reply is None or (reply.code, reply.signature_is_valid()) == (REJECT, False)
+    for status in (1, 3, 2):
+        packet = [(40, status.to_bytes(4)), (1, b"achol"), (44, b"stranger"), (43, (9).to_bytes(4)), (4, b"\x7f\0\0\1")]
+        assert not stranger.raw_account(attributes_of(packet), timeout=1)
+    assert not stranger.raw_account(attributes_of([(40, (7).to_bytes(4)), (4, b"\x7f\0\0\1")]), timeout=1), "nor do sessions end by its word"
+    assert seen() == before
+
+
 @pytest.mark.parametrize("password", ['"%{User-Name}"', "`id`", "'a\\b'", '"', "p'w\"x", "%{User-Name}", "with space", "ÄÖب"])
 def test_awkward_passwords_are_taken_literally(instance, nas, password):
     with env_of(instance) as env:
@@ -318,6 +358,21 @@ def test_bytes_that_are_no_text(instance, nas):
     assert nas.raw_account(body)
     assert int(_query(instance, "SELECT count(*) FROM isp_session")) == before + 1
     assert _query(instance, "SELECT user_name, session_id FROM isp_session ORDER BY id DESC LIMIT 1") == "0xfffe\t0xfa62696e"
+
+
+def test_a_router_with_names_of_another_code_page(instance, nas):
+    """Names of routers, interfaces and hotspots, typed in Windows-1256: its customers log in and are counted all the same."""
+    name = "برج".encode("cp1256")
+    before, names = _usage(instance, "achol"), [(kind, name) for kind in (87, 30, 32, 77)]
+    for method in ("pap", "mschapv2"):
+        reply = nas.raw_login(b"achol", "pw-achol", method, more=names)
+        assert (reply.code, reply.signature_is_valid()) == (ACCEPT, True)
+    packet = [(40, (2).to_bytes(4)), (1, b"achol"), (44, b"codepage"), (43, (9).to_bytes(4)), (4, b"\x7f\0\0\1")]
+    assert nas.raw_account(attributes_of([*packet, *names]))
+    assert _usage(instance, "achol") == (before[0], before[1] + 9)
+    assert _session(instance, "codepage", "user_name, called, nas_port") == [f"achol\t0x{name.hex()}\t0x{name.hex()}"]
+    assert nas.raw_account(attributes_of([(1, "أحمد".encode()), (44, b"arabic"), (30, "برج".encode()), *packet[:1], packet[4]]))
+    assert _session(instance, "arabic", "user_name, called") == ["أحمد\tبرج"], "what is UTF-8 stays as it is"
 
 
 def test_router_restart_closes_its_sessions(instance, nas):

@@ -59,6 +59,8 @@ class UsagePages(http.Controller):
         data = env["res.lang"].sudo()._get_data(code=env.context["lang"])
         languages = [(code, name.split("/")[-1].strip()) for code, name in env["res.lang"].sudo().get_installed()]
         now = line._usage_now() if line else None
+        wall = line._wall() if line else ""
+        due, due_since = line._wall_due(wall) if wall else (0, None)
         company = line.company_id if line else env["res.company"].sudo().search([], limit=1, order="id")
         response = env["ir.qweb"]._render(
             template,
@@ -66,6 +68,9 @@ class UsagePages(http.Controller):
                 "line": line,
                 "company": company,
                 "now": now,
+                "wall": wall,
+                "due": due,
+                "due_since": due_since,
                 "percent": min(100 * now["used"] // now["volume"], 999) if now and now["volume"] else None,
                 "until": line._local_text(now["until"]) if now and now["until"] else "",
                 "offers": line._topup_offers().with_context(lang=env.context["lang"]) if line else (),

@@ -9,7 +9,7 @@ class IspFupStatus(models.Model):
     line on a step that is not on line.
 
     What a session has is the speed its router accepted last (``isp.router.task``), else what it was answered at log-in: the speed of that
-    moment by ``isp.fup.event``.
+    moment by ``isp.fup.event``. Sessions begin by their router's clock: it is set right by what the last packet says of it.
     """
 
     _name = "isp.fup.status"
@@ -23,7 +23,7 @@ class IspFupStatus(models.Model):
         "isp.fup.step": ["sequence"],
         "isp.fup.event": ["access_id", "at", "bytes", "rate"],
         "isp.router.task": ["session_id", "kind", "state", "rate"],
-        "isp.session": ["access_id", "started", "stopped", "router_id"],
+        "isp.session": ["access_id", "started", "stopped", "router_id", "updated", "last_event"],
     }
 
     access_id = fields.Many2one("isp.access", string="User name", readonly=True)
@@ -61,7 +61,7 @@ class IspFupStatus(models.Model):
                   SELECT coalesce(
                       (SELECT t.rate FROM isp_router_task t WHERE t.session_id = s.id AND t.kind = 'rate' AND t.state = 'done' AND t.rate <> ''
                         ORDER BY t.id DESC LIMIT 1),
-                      (SELECT nullif(l.rate, '') FROM (SELECT l.rate FROM isp_fup_event l WHERE l.access_id = a.id AND l.at < date_trunc('second', s.started)
+                      (SELECT nullif(l.rate, '') FROM (SELECT l.rate FROM isp_fup_event l WHERE l.access_id = a.id AND l.at < date_trunc('second', s.started + (s.updated - s.last_event))
                         ORDER BY l.id DESC LIMIT 1) l),
                       nullif(p.rate_limit, '')) AS applied
                    WHERE s.id IS NOT NULL

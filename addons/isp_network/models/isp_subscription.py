@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from odoo.addons.isp_billing.models.isp_subscription import MONEY_REASONS
+
 from ..engine.volume import human
 from ..fields import BigInteger
 from .isp_access import STATES
@@ -186,6 +188,43 @@ class IspSubscription(models.Model):
         self.ensure_one()
         plan = self.plan_id
         return plan.period_unit != "month" or (plan.billing_mode == "prepaid" and plan.prepaid_basis == "data")
+
+    def _wall(self):
+        """Why this line is in the walled garden now, by the rules of RADIUS itself and the log of the line.
+
+        :return: "" when it is not, else: "debt" (an overdue invoice), "expired" (paid time is over), "paused" (customer's wish), "data" or
+            "time" (what is included is used up), "suspended" (anything else)
+        """
+        self.ensure_one()
+        access = self.sudo().access_ids[:1]
+        if not access:
+            return ""
+        self.env.flush_all()
+        query = SQL("SELECT v.verdict, v.reason, v.message FROM radius.verdict(%s, NULL, false) v", access.name)
+        [(verdict, reason, message)] = self.env.execute_query(query)
+        if verdict != "wall":
+            return ""
+        if reason == "quota":
+            return "time" if message == "Time used up" else "data"
+        if reason == "expired":
+            return "expired"
+        if self.state == "paused":
+            return "paused"
+        why = self._last_state_event().reason
+        if why in MONEY_REASONS and self._credit() < 0:
+            return "debt"
+        return "expired" if why == "expired" else "suspended"
+
+    def _wall_due(self, wall):
+        """:param wall: what ``_wall`` returned. :return: (what to pay to come back, 0 where money does not do it; since when it is overdue or None)"""
+        self.ensure_one()
+        partner = self.partner_id.commercial_partner_id
+        due = partner._isp_dues().get((partner.id, self.company_id.id))
+        if wall == "debt" and due:
+            return due.overdue or due.balance, due.oldest
+        if wall == "expired" and self._may_renew():
+            return max(self._next_price() - self._credit(), 0), None
+        return 0, None
 
     # === Prepaid ===
 

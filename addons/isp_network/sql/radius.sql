@@ -520,6 +520,7 @@ CREATE OR REPLACE FUNCTION radius.book(p_access integer, p_at timestamp, p_up bi
 LANGUAGE plpgsql AS $$
 DECLARE
     v_since timestamp;
+    v_ahead timestamp := statement_timestamp() AT TIME ZONE 'UTC' + interval '1 day';
     v_default boolean;
     q record;
 BEGIN
@@ -545,15 +546,16 @@ BEGIN
         IF q.quota_bytes > 0 OR q.time_limit > 0 THEN
             v_since := radius.quota_start(q.quota_from, q.quota_day, p_at);
             IF p_at >= v_since THEN
+                -- A cycle that has not begun was begun by a wrong clock of ours: were it kept, nothing would be counted until then.
                 INSERT INTO public.isp_quota_counter AS c (access_id, since, bytes, seconds)
                 VALUES (p_access, v_since, p_up + p_down, p_seconds)
                 ON CONFLICT (access_id) DO UPDATE
-                   SET since = greatest(c.since, excluded.since),
+                   SET since = CASE WHEN c.since > v_ahead THEN excluded.since ELSE greatest(c.since, excluded.since) END,
                        bytes = CASE WHEN c.since = excluded.since THEN c.bytes + excluded.bytes
-                                    WHEN c.since < excluded.since THEN excluded.bytes
+                                    WHEN c.since < excluded.since OR c.since > v_ahead THEN excluded.bytes
                                     ELSE c.bytes END,
                        seconds = CASE WHEN c.since = excluded.since THEN coalesce(c.seconds, 0) + excluded.seconds
-                                      WHEN c.since < excluded.since THEN excluded.seconds
+                                      WHEN c.since < excluded.since OR c.since > v_ahead THEN excluded.seconds
                                       ELSE c.seconds END;
             END IF;
         END IF;
@@ -617,12 +619,15 @@ END $$;
 
 -- Whose session is it? By the Class we gave out, the user name, the MAC address as user name. A router that is somebody else's
 -- tells about the log-ins of its hotspot only.
-CREATE OR REPLACE FUNCTION radius.access_of(p_class integer, p_login text, p_nas text) RETURNS integer
+-- Class wins, whatever the user name is by now, but for an access that was made after the session began: numbers given out after the
+-- last back-up are given out again, to others, when that is restored.
+CREATE OR REPLACE FUNCTION radius.access_of(p_class integer, p_login text, p_nas text, p_began timestamp) RETURNS integer
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_access integer;
 BEGIN
-    v_access := coalesce((SELECT a.id FROM public.isp_access a WHERE a.id = p_class),
+    v_access := coalesce((SELECT a.id FROM public.isp_access a
+                           WHERE a.id = p_class AND (a.name = p_login OR a.create_date IS NULL OR a.create_date <= p_began + interval '1 minute')),
                          (SELECT a.id FROM public.isp_access a WHERE a.name = p_login),
                          (SELECT a.id FROM public.isp_access a WHERE a.mac = radius.mac(p_login) AND a.mac_login));
     IF EXISTS (SELECT 1 FROM public.isp_router r
@@ -668,6 +673,7 @@ DECLARE
     v_problem text;
     t record;
     v_came timestamp := statement_timestamp() AT TIME ZONE 'UTC';
+    v_ahead timestamp := v_came + c_day;  -- what lies behind it, a wrong clock of ours has written
     v_happened timestamp;
     v_wrong_clock text;
     v_slack interval := '0';
@@ -711,8 +717,8 @@ BEGIN
             -- The common case in one statement: the session goes on, or ends. What the packet added is kept in the row,
             -- which is how an UPDATE can tell the difference to what stood there.
             UPDATE public.isp_session s
-               SET updated = greatest(s.updated, v_came),
-                   last_event = greatest(s.last_event, v_happened),
+               SET updated = CASE WHEN s.updated > v_ahead THEN v_came ELSE greatest(s.updated, v_came) END,
+                   last_event = CASE WHEN s.updated > v_ahead THEN v_happened ELSE greatest(s.last_event, v_happened) END,
                    stopped = CASE WHEN v_kind = 'stop' AND (s.stopped IS NULL OR s.presumed) THEN v_happened
                                   WHEN v_kind <> 'stop' AND s.presumed AND v_happened > s.stopped THEN NULL  -- it goes on
                                   ELSE s.stopped END,
@@ -750,13 +756,12 @@ BEGIN
         v_mac := radius.mac(p_mac);
         FOR v_try IN 1..2 LOOP
             IF v_new THEN
-                v_access := radius.class_id(p_class);
                 INSERT INTO public.isp_session AS s (
                     session_key, generation, access_id, router_id, user_name, session_id, nas_ip, nas_port, framed_ip, mac,
                     called, started, updated, last_event, stopped, presumed, cause, seconds, bytes_up, bytes_down,
                     added_up, added_down, added_seconds, superseded, wrong_clock
                 ) VALUES (
-                    v_key, v_generation, radius.access_of(v_access, p_login, v_nas),
+                    v_key, v_generation, radius.access_of(radius.class_id(p_class), p_login, v_nas, v_came - v_seconds * interval '1 second'),
                     (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas),
                     v_login, v_session, v_nas, radius.label(p_port), v_ip, v_mac, radius.label(p_called), v_began, v_came,
                     v_happened, CASE WHEN v_kind = 'stop' THEN v_happened END, false,
@@ -800,7 +805,7 @@ BEGIN
         IF NOT v_new THEN
             v_access := o.access_id;
             IF v_access IS NULL THEN  -- unknown until now: nothing of it has been booked
-                v_access := radius.access_of(radius.class_id(p_class), p_login, v_nas);
+                v_access := radius.access_of(radius.class_id(p_class), p_login, v_nas, v_came - v_seconds * interval '1 second');
                 d_up := greatest(v_up, o.bytes_up);
                 d_down := greatest(v_down, o.bytes_down);
                 d_seconds := greatest(v_seconds, o.seconds);
@@ -823,8 +828,8 @@ BEGIN
             UPDATE public.isp_session s
                SET access_id = v_access,
                    started = least(s.started, CASE WHEN v_kind = 'start' THEN v_happened ELSE s.started END),
-                   updated = greatest(s.updated, v_came),
-                   last_event = greatest(s.last_event, v_happened),
+                   updated = CASE WHEN s.updated > v_ahead THEN v_came ELSE greatest(s.updated, v_came) END,
+                   last_event = CASE WHEN s.updated > v_ahead THEN v_happened ELSE greatest(s.last_event, v_happened) END,
                    stopped = o.stopped, cause = o.cause, presumed = o.presumed,
                    framed_ip = coalesce(v_ip, s.framed_ip),
                    mac = coalesce(s.mac, v_mac),

@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import random
+import time
 from datetime import datetime, timedelta
 
 from psycopg2 import IntegrityError
@@ -220,6 +221,19 @@ class TestFairUse(MeterCommon):
         self._acct("start", session="s2")
         status = self.env["isp.fup.status"].search([("access_id", "=", self.access.id)])
         self.assertEqual((status.session_id, status.applied, status.differs), (self._sessions("s2"), "512k/1024k", False))
+
+    def test_a_router_whose_clock_is_wrong(self):
+        """When it was answered goes by our clock: a session that began before the step is not taken for one that was answered with it."""
+        now = int(time.time())
+        for skew, session in ((3600, "fast"), (-3600, "slow")):
+            self._acct("start", session=session, event=now - 60 + skew, delay=60)
+        self._use(60 * GB)
+        self._judge()
+        self.env.cr.execute("DELETE FROM isp_router_task; UPDATE isp_fup_event SET at = at - interval '30 seconds'")
+        self._acct("start", session="later", event=now - 3600)
+        rows = self.env["isp.fup.status"].search([("access_id", "=", self.access.id)])
+        found = {row.session_id.session_id: (row.applied, row.differs) for row in rows}
+        self.assertEqual(found, {"fast": ("1024k/2048k", True), "slow": ("1024k/2048k", True), "later": ("512k/1024k", False)})
 
     def test_a_session_that_lost_its_speed_is_told_again(self):
         self._acct("start")

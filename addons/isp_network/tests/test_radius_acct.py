@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import json
 import time
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -127,6 +127,22 @@ class TestRadiusAcct(NetworkCommon):
             self.assertEqual(self._sessions(class_).access_id, self.access)
         self.assertEqual(self._used(), (0, 14, 2))
 
+    def test_class_of_an_access_that_was_made_after_the_session_began(self):
+        """A restored back-up: the number of a customer it does not know is given out again, while that customer is on line."""
+        self.env.cr.execute("UPDATE isp_access SET create_date = now() AT TIME ZONE 'UTC' - interval '10 minutes' WHERE id = %s", (self.access.id,))
+        class_ = f"isp:{self.access.id}"
+        self._acct("interim-update", login="newest", class_=class_, down=7, seconds=3600)
+        self.assertFalse(self._sessions().access_id)
+        self.assertEqual(self._used(), (0, 0, 0))
+        self._acct("interim-update", session="s2", login="newest", class_=class_, down=7, seconds=300)
+        self.assertEqual(self._sessions("s2").access_id, self.access, "renamed meanwhile")
+        self._acct("interim-update", session="s3", class_=class_, down=7, seconds=3600)
+        self.assertEqual(self._sessions("s3").access_id, self.access, "name and Class say the same")
+        newest = self._create_subscription("active", username="newest").access_ids
+        self._acct("interim-update", login="newest", class_=class_, down=9, seconds=3900)
+        self.assertEqual(self._sessions().access_id, newest)
+        self.assertEqual(self._used(newest), (0, 9, 3900))
+
     def test_strange_class_falls_back_to_the_name(self):
         for class_ in ("0x00ff", "isp:999999999", "isp:99999999999999", "0x6973703a39393939393939393939", "isp:-1", "'"):
             self._acct("start", session=class_, class_=class_)
@@ -248,6 +264,26 @@ class TestRadiusAcct(NetworkCommon):
         self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 10, 4_000_000_000))
         self._acct("Interim-Update", event=self.start + 600, seconds=600, down=5_000_000, up=20)
         self._assert_session(20, 4_000_000_000, 600, stopped=False)
+
+    def test_our_clock_was_a_year_ahead(self):
+        """What was written then neither hides what comes later nor keeps anybody on line for a year."""
+        year = "interval '1 year'"
+        self.access._apply({"quota_bytes": 1000, "quota_day": 1, "quota_from": datetime(2020, 1, 1), "device_limit": 0})
+        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 10, 100), session="goes-on")
+        self._acct("start", session="gone")
+        self.env.cr.execute(f"UPDATE isp_session SET updated = updated + {year}, last_event = last_event + {year}, started = started + {year}")
+        self.env.cr.execute(f"UPDATE isp_quota_counter SET since = since + {year}")
+        self._book(("Interim-Update", 600, 20, 300), session="goes-on")
+        row = self._sessions("goes-on")
+        self.assertLess(row.updated, datetime.now() + timedelta(minutes=1))
+        self.assertEqual(row.last_event.replace(tzinfo=UTC).timestamp(), self.start + 600)
+        self.assertEqual(self._authr().get("Mikrotik-Total-Limit"), "790")
+        self.env["isp.session"]._cron_close_stale()
+        gone = self._sessions("gone")
+        self.assertEqual((gone.cause, gone.stopped <= datetime.now(), self._sessions("goes-on").stopped), ("Lost-Service", True, False))
+        self.env.cr.execute("UPDATE isp_session SET stopped = stopped - interval '10 minutes' WHERE session_id = 'gone'")
+        self._acct("interim-update", session="gone", seconds=5, down=1)
+        self.assertFalse(self._sessions("gone").stopped, "it goes on after all")
 
     def test_resumed_after_a_power_cut_of_the_server(self):
         """Hours without a word, closed by us meanwhile; then the session goes on with higher counters: all of it is booked."""

@@ -7,6 +7,8 @@ from odoo import fields
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import SQL
 
+from odoo.addons.queue_job.tests.common import trap_jobs
+
 from .common import NetworkCommon
 
 GB = 1_000_000_000
@@ -61,7 +63,7 @@ class TestUsagePages(NetworkCommon, HttpCase):
         page = self.url_open(self.subscription._usage_url())
         self.assertEqual(page.status_code, 200)
         self.assertLess(len(page.content), 30_000)
-        for text in ("10.00 GB", "100%", "The data is used up", "Five more", "T1"):
+        for text in ("10.00 GB", "100%", "because the data is used up", "Five more", "T1"):
             self.assertIn(text, page.text)
         self.assertNotIn("<script", page.text)
         arabic = self.url_open(self.subscription._usage_url() + "?lang=ar_001").text
@@ -79,6 +81,53 @@ class TestUsagePages(NetworkCommon, HttpCase):
         self._acct("start", session="s9", login="other", ip="127.0.0.1")
         self.env.flush_all()
         self.assertIn("could not be told", self.url_open("/isp/usage").text, "two lines with one address")
+
+    def test_the_wall_says_why(self):
+        """Each reason has its words, and what is to be paid; who is not walled reads none of them."""
+        line, url = self.subscription, self.subscription._usage_url()
+        why = {
+            "debt": "because an invoice is overdue",
+            "expired": "because the time that was paid is over",
+            "paused": "because a pause was asked for",
+            "time": "because the time on line is used up",
+            "suspended": "The internet is off.",
+        }
+
+        def only(reason):
+            self.env.flush_all()
+            text = self.url_open(url).text
+            self.assertEqual([words for words in why.values() if words in text], [why[reason]] if reason else [])
+            self.assertEqual("Five more" in text, not reason)
+            return text
+
+        only(None)
+        with trap_jobs():
+            line._set_state("suspended", "staff")
+            only("suspended")
+            line._set_state("active", "staff")
+            line._set_state("suspended", "overdue")
+            only("suspended")  # nothing is owed: nobody is told to pay
+            invoice = self._owe(line.partner_id)
+            text = only("debt")
+            for words in (str(invoice.invoice_date_due), "4,321", line.partner_id.isp_account_no):
+                self.assertIn(words, text)
+            line._set_state("active", "payment")
+            line._set_state("paused", "customer")
+            only("paused")
+            line._set_state("active", "customer")
+            self.access._apply({"valid_until": fields.Datetime.now() - timedelta(minutes=1)})
+            only("expired")
+            self.access._apply({"valid_until": False, "time_limit": 60})
+            self._acct("stop", seconds=61)
+            only("time")
+
+    def _owe(self, partner):
+        invoice = self.env["account.move"].create(
+            {"move_type": "out_invoice", "partner_id": partner.id, "invoice_date": "2026-01-01", "invoice_date_due": "2026-01-11",
+             "invoice_line_ids": [(0, 0, {"name": "Internet", "price_unit": 4321, "tax_ids": False})]}
+        )  # fmt: skip
+        invoice.action_post()
+        return invoice
 
     def test_own_page_and_file(self):
         self._use(2 * GB, fields.Datetime.now() - timedelta(days=2))
