@@ -45,9 +45,11 @@ class Answer:
         limit = None
         if "Mikrotik-Total-Limit" in values or "Mikrotik-Total-Limit-Gigawords" in values:
             limit = int(values.get("Mikrotik-Total-Limit", 0)) + GIGA * int(values.get("Mikrotik-Total-Limit-Gigawords", 0))
-        timeout = values.get("Session-Timeout")
+        timeout, class_ = values.get("Session-Timeout"), values["Class"]
+        if isinstance(class_, str):
+            class_ = bytes.fromhex(class_.removeprefix("0x"))
         return cls(
-            values.get("Mikrotik-Rate-Limit", ""), values.get("Mikrotik-Address-List", ""), limit, timeout and int(timeout), values["Class"], values.get("Reply-Message", "")
+            values.get("Mikrotik-Rate-Limit", ""), values.get("Mikrotik-Address-List", ""), limit, timeout and int(timeout), class_, values.get("Reply-Message", "")
         )
 
 
@@ -228,7 +230,7 @@ class PacketLine:
             "Acct_Output_Octets": down % GIGA,
             "Acct_Output_Gigawords": down // GIGA,
         }
-        more = {"Class": self.answer.class_, "Framed_IP_Address": self.address, "Calling_Station_Id": self.mac, **(counters if status != "Start" else {})}
+        more = {"Class": f"0x{self.answer.class_.hex()}", "Framed_IP_Address": self.address, "Calling_Station_Id": self.mac, **(counters if status != "Start" else {})}
         if cause:
             more["Acct_Terminate_Cause"] = cause
         for _twice in range(2):

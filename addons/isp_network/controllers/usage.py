@@ -14,14 +14,14 @@ class UsagePages(http.Controller):
     @http.route("/isp/usage", type="http", auth="public", methods=["GET"], sitemap=False, save_session=False)
     def here(self, lang=None, **_kwargs):
         """Where routers send who stands in the walled garden: the line is known by its address; behind NAT by nobody."""
-        return self._render("isp_network.usage_light", self._env(lang)["isp.subscription"]._usage_line_at(request.httprequest.remote_addr), lang)
+        return self._light(self._env(lang)["isp.subscription"]._usage_line_at(request.httprequest.remote_addr), lang)
 
     @http.route("/isp/usage/<int:line_id>/<string:signature>", type="http", auth="public", methods=["GET"], sitemap=False, save_session=False)
     def signed(self, line_id, signature, lang=None, **_kwargs):
         line = self._env(lang)["isp.subscription"]._usage_line_of(line_id, signature)
         if not line:
             raise NotFound()
-        return self._render("isp_network.usage_light", line, lang)
+        return self._light(line, lang)
 
     @http.route(["/my/usage", "/my/usage/<int:line_id>"], type="http", auth="user", methods=["GET"], sitemap=False)
     def own(self, line_id=None, span="day", lang=None, **_kwargs):
@@ -42,6 +42,10 @@ class UsagePages(http.Controller):
 
     # === Parts ===
 
+    def _light(self, line, lang):
+        """In the language that was chosen, else in the customer's."""
+        return self._render("isp_network.usage_light", line, lang or line.partner_id.commercial_partner_id.lang)
+
     def _readable(self, env, line_id):
         """:return: the line, if this user may read it; what he may not read is not there"""
         line = env["isp.subscription"].search([("id", "=", line_id)])
@@ -50,9 +54,13 @@ class UsagePages(http.Controller):
         return line
 
     def _env(self, lang):
+        """The environment in the language that was asked for, else the user's, of who is not logged in the browser's: ours that comes nearest."""
         known = dict(request.env["res.lang"].sudo().get_installed())
-        wanted = lang if lang in known else request.env.context.get("lang") or next(iter(known))
-        return request.env(context={**request.env.context, "lang": wanted})
+        own = request.httprequest.accept_languages.values() if request.env.user._is_public() else (request.env.context.get("lang") or "",)
+        # A telephone says ar, ar-SD or ar-EG.
+        wanted = [(lang or "").replace("-", "_"), *(code.replace("-", "_") for code in own)]
+        near = (ours for code in wanted for ours in (code, *known) if ours in known and ours.partition("_")[0] == code.partition("_")[0])
+        return request.env(context={**request.env.context, "lang": next(near, next(iter(known)))})
 
     def _render(self, template, line, lang, **values):
         env = self._env(lang)

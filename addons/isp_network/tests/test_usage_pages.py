@@ -68,12 +68,19 @@ class TestUsagePages(NetworkCommon, HttpCase):
         self.assertNotIn("<script", page.text)
         arabic = self.url_open(self.subscription._usage_url() + "?lang=ar_001").text
         self.assertIn('dir="rtl"', arabic)
+        self.assertIn('dir="ltr"', self.url_open(self.subscription._usage_url(), headers={"Accept-Language": "ar-SD"}).text)
+        self.partner.lang = "ar_001"
+        self.env.flush_all()
+        self.assertIn('dir="rtl"', self.url_open(self.subscription._usage_url(), headers={"Accept-Language": "en"}).text)
         for path in (f"/isp/usage/{self.other.id}/{self.subscription._usage_signature()}", f"/isp/usage/{self.subscription.id}/x", "/isp/usage/999999999/x"):
             self.assertEqual(self.url_open(path).status_code, 404, path)
 
     def test_page_in_the_walled_garden(self):
         page = self.url_open("/isp/usage")
         self.assertIn("could not be told", page.text)
+        self.assertIn("When the internet is off", page.text)
+        for header in ("ar", "ar-SD,ar;q=0.9,en;q=0.5"):
+            self.assertIn('dir="rtl"', self.url_open("/isp/usage", headers={"Accept-Language": header}).text, "whose line it is, is not known")
         self._use(GB)
         self._acct("start", ip="127.0.0.1")
         self.env.flush_all()
