@@ -143,15 +143,6 @@ class TestRadiusAcct(NetworkCommon):
         self.assertEqual(self._sessions().access_id, newest)
         self.assertEqual(self._used(newest), (0, 9, 3900))
 
-    def test_class_of_a_number_that_was_given_again(self):
-        """The database was restored: the number in the Class belongs to somebody who came after the session began."""
-        other = self.env["isp.access"].create({"name": "newcomer", "plan_id": self.plan.id, "state": "allowed"})
-        for session, login, owner in (("lost", "gone-with-the-disk", False), ("again", "achol", self.access), ("own", "newcomer", other)):
-            self._acct("interim-update", session=session, login=login, class_=f"isp:{other.id}", seconds=3600, down=5)
-            self.assertEqual(self._sessions(session).access_id, owner or self.env["isp.access"], session)
-        self._acct("interim-update", session="lost", login="gone-with-the-disk", class_=f"isp:{other.id}", seconds=3900, down=6)
-        self.assertEqual(self._used(other), (0, 5, 3600))
-
     def test_strange_class_falls_back_to_the_name(self):
         for class_ in ("0x00ff", "isp:999999999", "isp:99999999999999", "0x6973703a39393939393939393939", "isp:-1", "'"):
             self._acct("start", session=class_, class_=class_)
