@@ -18,6 +18,8 @@
         "views/isp_site_views.xml",
         "views/isp_token_views.xml",
         "views/isp_token_order_views.xml",
+        "views/captive_templates.xml",
+        "views/isp_site_portal_views.xml",
         "views/menus.xml",
         "views/isp_site_statement_views.xml",
         "views/res_config_settings_views.xml",

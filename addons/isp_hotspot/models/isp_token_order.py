@@ -9,7 +9,6 @@ from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError
 
 from odoo.addons.isp_momo import const as wallet_const
-from odoo.addons.isp_momo.drivers import WALLETS
 from odoo.addons.isp_momo.tools.link import link
 from odoo.addons.isp_network.engine.rate import rate_limit
 
@@ -127,7 +126,7 @@ class IspTokenOrder(models.Model):
             "ordered_at": min(ordered_at or now, now),
             "device": (device or "")[:64] or False,
             "mac": mac or False,
-            "trial_key": f"{site.id}/{mac}/{site.company_id._isp_today()}" if method == "trial" else False,
+            "trial_key": self._trial_key(site, mac) if method == "trial" else False,
         }
         if method in ("cash", "momo") and price <= 0:
             raise UserError(self.env._("What does it cost?"))
@@ -173,7 +172,7 @@ class IspTokenOrder(models.Model):
     def _ask_for_money(self):
         """Ask the payer's wallet; the poller does it after the commit. Idempotency key: the order's uuid."""
         self.ensure_one()
-        provider = self._wallet()
+        provider = self.site_id._wallet()
         if not provider:
             raise UserError(self.env._("Mobile money is not available now. Pay in cash."))
         tx = self.env["payment.transaction"]._wallet_request(
@@ -186,12 +185,6 @@ class IspTokenOrder(models.Model):
             values={"isp_token_order_id": self.id},
         )
         self.transaction_id = tx
-
-    def _wallet(self):
-        """:return: the ``payment.provider`` (sudo) that asks by telephone, of the order's company"""
-        codes = [name for name, wallet in WALLETS.items() if wallet.flow == "push"]
-        domain = [("code", "in", codes), ("state", "!=", "disabled"), ("company_id", "=", self.company_id.id)]
-        return self.env["payment.provider"].sudo().search(domain, order="sequence, id", limit=1)
 
     def _payer_partner(self):
         """:return: whom the money counts for. Hook of the books"""

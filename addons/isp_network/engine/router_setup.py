@@ -20,6 +20,8 @@ NOTES = "isp-setup-notes"
 UNDO = "isp-setup-undo"
 GROUP = "isp-setup-api"
 CERTIFICATE = "isp-setup-api"
+#: Folder of the hotspot's own pages; on the flash of routers that have one, since the rest of their disk is lost with the power.
+PAGES = "isp-setup-hotspot"
 WIREGUARD = "isp-setup-wg"
 #: The lists that RADIUS puts walled customers into: see sql/radius.sql.
 WALLED = ("isp-suspended", "isp-expired", "isp-quota")
@@ -27,7 +29,7 @@ ALLOWED = "isp-allowed"
 #: What the API user may: read, write, log in by the API, monitor, and write the file of an export. Neither users nor passwords.
 POLICY = "api,read,write,test,ftp"
 #: Steps as the router reports them when they fail.
-STEPS = ("notes", "wireguard", "ntp", "certificate", "service", "user", "input", "radius", "coa", "aaa", "wall", "garden", "pppoe", "hotspot", "nat", "undo")
+STEPS = ("notes", "wireguard", "ntp", "certificate", "service", "user", "input", "radius", "coa", "aaa", "wall", "garden", "pppoe", "hotspot", "pages", "options", "nat", "undo")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -41,6 +43,8 @@ class Setup:
     :ivar allowed: addresses and host names that walled and not yet logged-in customers reach
     :ivar wall: "address:port" of the page for walled customers, "" for none
     :ivar report_url: where the outcome is told
+    :ivar hotspot_files: (address, name) of pages that the router fetches and shows instead of its own; [] for its own
+    :ivar dhcp_options: (name, code, text) for devices at the hotspot
     """
 
     radius_address: str
@@ -66,6 +70,9 @@ class Setup:
     hotspot_interface: str = ""
     hotspot_address: str = ""
     hotspot_dns_name: str = ""
+    hotspot_login_by: str = "cookie,http-chap"
+    hotspot_files: list = field(default_factory=list)
+    dhcp_options: list = field(default_factory=list)
     wireguard: dict = field(default_factory=dict)
     check_certificate: bool = True
 
@@ -267,6 +274,8 @@ def setup_script(setup):
         *_wall(setup),
         *_pppoe(setup),
         *_hotspot(setup),
+        *_pages(setup),
+        *_options(setup),
         *_nat(setup),
         _step("undo", _keep("/system script", "undo", {"name": UNDO, "source": undo_script()})),
         *_report(setup),
@@ -430,7 +439,7 @@ def _hotspot(setup):
         "use-radius": "yes",
         "radius-accounting": "yes",
         "radius-interim-update": "received",
-        "login-by": "cookie,http-chap",
+        "login-by": setup.hotspot_login_by,
     }
     if setup.hotspot_dns_name:
         profile["dns-name"] = setup.hotspot_dns_name
@@ -444,6 +453,30 @@ def _hotspot(setup):
         _keep_named("/ip hotspot profile", profile),
         _keep_named("/ip hotspot", {"name": name, "interface": interface, "address-pool": name, "profile": name, "disabled": "no"}),
     )
+
+
+def _folder():
+    return f':local ispFolder "{PAGES}"\n:if ([:len [/file find where name="flash"]] > 0) do={{ :set ispFolder "flash/{PAGES}" }}'
+
+
+def _pages(setup):
+    """The hotspot's own pages. Without them, or when they are lost, the router shows those that it came with."""
+    if not (setup.hotspot_interface and setup.hotspot_files):
+        return
+    check = "yes-without-crl" if setup.check_certificate else "no"
+    fetch = [f'/tool fetch url={quote(url)} check-certificate={check} dst-path=($ispFolder . {quote("/" + name)})' for url, name in setup.hotspot_files]
+    # Shown when all of them are there.
+    yield _step("pages", _folder(), *fetch, '/ip hotspot profile set [/ip hotspot profile find where name="isp-setup-hotspot"] html-directory-override=$ispFolder')
+
+
+def _options(setup):
+    """What devices at the hotspot are told by DHCP. The texts stand in quotes of DHCP's own inside those of the console."""
+    if not (setup.hotspot_interface and setup.dhcp_options):
+        return
+    lines = [_keep_named("/ip dhcp-server option", {"name": name, "code": str(code), "value": f"s'{text}'"}) for name, code, text in setup.dhcp_options]
+    network = f"[/ip dhcp-server network find where comment={quote(MARK + 'hotspot-network')}]"
+    names = ",".join(name for name, _code, _text in setup.dhcp_options)
+    yield _step("options", *lines, f"/ip dhcp-server network set {network} dhcp-option={quote(names)}")
 
 
 def _nat(setup):
@@ -504,8 +537,10 @@ def undo_script():
     lines = [wrong, *restore]
     for menu in ("/ip hotspot", "/ip hotspot profile"):
         lines.append(_step("hotspot", f'{menu} remove [{menu} find where name="isp-setup-hotspot"]'))
+    lines.append(_step("pages", _folder(), '/file remove [/file find where name~("^" . $ispFolder . "(/|\\$)")]'))
     for menu in _MADE:
         lines.append(_step(menu.strip("/"), f'{menu} remove [{menu} find where comment~"^{MARK}"]'))
+    lines.append(_step("options", '/ip dhcp-server option remove [/ip dhcp-server option find where name~"^isp-setup-"]'))
     lines.append(_step("certificate", f"/certificate remove [/certificate find where name={quote(CERTIFICATE)}]"))
     lines.append(':if ([:len $ispErrors] > 0) do={ :put ("Not undone: " . $ispErrors) } else={')
     lines.append(f'  /system script remove [/system script find where comment~"^{MARK}"]\n  :put "Undone."\n}}')

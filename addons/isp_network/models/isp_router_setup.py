@@ -233,6 +233,8 @@ class IspRouterSetup(models.Model):
             "garden": self.env._("Hotspot's garden: see /ip/hotspot/walled-garden."),
             "pppoe": self.env._("PPPoE: do the interfaces exist, are the addresses right, is there a server on the interface already?"),
             "hotspot": self.env._("Hotspot: does the interface exist, is it not in a bridge, has it no hotspot or DHCP server yet?"),
+            "pages": self.env._("Hotspot's pages: they could not be fetched; the router shows its own. Does it reach our server? Then make a new line."),
+            "options": self.env._("Hotspot's options of DHCP: see /ip/dhcp-server/option."),
             "nat": self.env._("NAT: does the uplink exist?"),
         }
         return known.get(step) or self.env._("Step %(step)s failed: see the router's log.", step=step)
