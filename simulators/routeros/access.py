@@ -450,14 +450,15 @@ class Desk:
         except RefusedError as refused:
             self.router.log("hotspot,info,debug", f"{name} ({host['address']}): login failed: {refused}")
 
-    def log_in(self, host, user, password, method="chap"):
+    def log_in(self, host, user, password, method="chap", credentials=None):
         """Somebody types a name and a password into the log-in page.
 
         :param method: chap, pap, mac (pap or chap is what the server sees), or https (pap over TLS)
+        :param credentials: what a browser has sent (radius.Answered), instead of a password
         :raise RefusedError: with what the page says
         """
         router, server = self.router, host.more["server"]
-        credentials = Credentials("pap" if method in ("pap", "https") else "chap", user, password)
+        credentials = credentials or Credentials("pap" if method in ("pap", "https") else "chap", user, password)
         with router.lock:
             profile = router.find_name("ip/hotspot/profile", server["profile"])
             if {"chap": "http-chap", "pap": "http-pap"}.get(method, method) not in profile["login-by"].split(","):

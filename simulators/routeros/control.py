@@ -103,6 +103,8 @@ def _customers(router, desk, method, words, body, query):
             return dict(desk.arrive(body.pop("mac"), **body))
         case "POST", ["hotspot", "login"]:
             return session_facts(desk.log_in(desk.arrive(body.pop("mac")), body.pop("user"), body.pop("password"), **body))
+        case "POST", ["hotspot", "browser"]:
+            return {"proxy": f"http://127.0.0.1:{router.way(body['mac'], body.get('interface')).port}"}
         case "GET", ["sessions"]:
             with router.lock:
                 return {"sessions": [session_facts(session) for session in desk.sessions.values()]}

@@ -13,6 +13,8 @@ from http.server import ThreadingHTTPServer
 from . import api, commands, rest
 from .access import OFF, ON, Desk
 from .device import Router, _within
+from .network import Way
+from .pages import Pages
 
 _SERVED = ("api", "api-ssl", "www", "www-ssl")
 
@@ -44,6 +46,8 @@ class Host(Router):
         self.powered = False
         self.linked = True
         self.desk = Desk(self, tells_boot)
+        self.pages = Pages(self)
+        self.ways = {}
         self._time_asked = None
         self.after("ip/service", lambda _item: self._reopen())
 
@@ -53,6 +57,12 @@ class Host(Router):
 
     def __exit__(self, *_exc):
         self.stop()
+        self.close_ways()
+
+    def close_ways(self):
+        for way in self.ways.values():
+            way.close()
+        self.ways.clear()
 
     def port(self, service):
         return int(self.find_name("ip/service", service)["port"])
@@ -64,6 +74,13 @@ class Host(Router):
         self.desk.listen()
         if self.desk.tells_boot:
             self.desk.tell_boot(ON)
+
+    def way(self, mac, interface=None):
+        """:return: the proxy of a device at the hotspot (``network.Way``), the same for the same device"""
+        with self.lock:
+            if mac.upper() not in self.ways:
+                self.ways[mac.upper()] = Way(self, mac, interface)
+            return self.ways[mac.upper()]
 
     def stop(self):
         """Off, without a word to anybody."""

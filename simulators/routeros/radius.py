@@ -82,6 +82,21 @@ class Credentials:
         return password == self.password
 
 
+class Answered(Credentials):
+    """CHAP of which the challenge was given before: the browser has answered it, nobody here knows the password."""
+
+    def __init__(self, user, identifier, challenge, response):
+        super().__init__("chap", user, "")
+        self._id, self._challenge, self._response = identifier, challenge, response
+
+    def add(self, request):
+        request["CHAP-Challenge"] = self._challenge
+        request["CHAP-Password"] = self._id + self._response
+
+    def matches(self, password):
+        return hashlib.md5(self._id + password.encode() + self._challenge, usedforsecurity=False).digest() == self._response
+
+
 class Client:
     """Requests of one router."""
 

@@ -40,7 +40,9 @@ class World:
         return router
 
     def remove(self, name):
-        self.routers.pop(name).stop()
+        router = self.routers.pop(name)
+        router.stop()
+        router.close_ways()
 
     def step(self, seconds):
         """Let ``seconds`` pass: everything that is due in between happens at its moment. Waits until the RADIUS servers have answered."""
@@ -65,6 +67,7 @@ class World:
         self._ended.set()
         for router in self.routers.values():
             router.stop()
+            router.close_ways()
 
     def _run(self):
         while not self._ended.wait(self._TICK):

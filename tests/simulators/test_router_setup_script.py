@@ -4,8 +4,10 @@
 The simulator refuses menus, commands and arguments that the version does not have, and reads the language by itself.
 """
 
+import http.server
 import pathlib
 import sys
+import threading
 import types
 
 import pytest
@@ -69,6 +71,35 @@ def router(request):
             "/system ntp client servers add address=pool.ntp.org; /ip pool add name=own ranges=10.1.1.1-10.1.1.9; /ip address add address=10.20.0.1/24 interface=ether5"
         )
         yield router
+
+
+class Shop(http.server.BaseHTTPRequestHandler):
+    """Our server: has the pages of a hotspot, unless it is away."""
+
+    away = False
+
+    def do_GET(self):
+        self.send_response(500 if self.away else 200)
+        self.end_headers()
+        self.wfile.write(f"page {self.path}".encode())
+
+    def log_message(self, *_args):
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def shop():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def hotspot(router, shop, **more):
+    files = [(f"{shop}/wifi/x/router/{name}", name) for name in ("login.html", "errors.txt")]
+    options = [("isp-setup-captive", 114, "https://isp.example/wifi/x/capport")]
+    return make(router.version, hotspot_files=files, dhcp_options=options, hotspot_login_by="cookie,http-chap,mac-cookie", hotspot_dns_name="wifi.internal", check_certificate=False, **more)
 
 
 def config(router):
@@ -144,6 +175,41 @@ def test_changed_values_double_nothing(router):
     assert [row["address"] for row in router.table("radius")] == ["10.8.8.8", "127.0.0.2"]
     router.console(engine.undo_line())
     assert config(router) == before
+
+
+@pytest.mark.parametrize("folder", ["isp-setup-hotspot", "flash/isp-setup-hotspot"])
+def test_pages_and_options_of_a_hotspot(router, shop, folder):
+    """Fetched, shown, told by DHCP; again, and nothing changes; undone, and it is as before. On the flash of routers that have one."""
+    if folder.startswith("flash"):
+        router.console('/file add name="flash"')
+    router.console('/file add name="isp-setup-hotspot-of-the-owner.txt" contents="own"')
+    before = config(router)
+    run(router, hotspot(router, shop))
+    profile = router.find_name("ip/hotspot/profile", "isp-setup-hotspot")
+    assert (profile["html-directory-override"], profile["login-by"], profile["dns-name"]) == (folder, "cookie,http-chap,mac-cookie", "wifi.internal")
+    assert router.table("file").by_name(f"{folder}/login.html")["contents"] == "page /wifi/x/router/login.html"
+    [option] = router.table("ip/dhcp-server/option")
+    assert (option["code"], option["value"]) == ("114", "s'https://isp.example/wifi/x/capport'")
+    [network] = [row for row in router.table("ip/dhcp-server/network") if row.get("comment") == "isp-setup:hotspot-network"]
+    assert network["dhcp-option"] == "isp-setup-captive"
+    once = config(router)
+    run(router, hotspot(router, shop))
+    assert config(router) == once
+    router.console(engine.undo_line())
+    assert config(router) == before
+
+
+def test_pages_that_cannot_be_fetched(router, shop):
+    """It is told, the router shows its own pages and all the rest is done; the next time they come."""
+    Shop.away = True
+    try:
+        assert "Not done: pages," in router.console(engine.setup_script(hotspot(router, shop)))
+    finally:
+        Shop.away = False
+    profile = router.find_name("ip/hotspot/profile", "isp-setup-hotspot")
+    assert (profile["html-directory-override"], profile["use-radius"]) == ("", "true")
+    run(router, hotspot(router, shop))
+    assert profile["html-directory-override"] == "isp-setup-hotspot"
 
 
 def test_what_fails_is_told_and_the_rest_is_done(router):

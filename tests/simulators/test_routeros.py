@@ -91,7 +91,7 @@ class Raw:
         return answer
 
 
-@pytest.mark.parametrize("name", ["words", "query", "vocabulary", "values", "export"])
+@pytest.mark.parametrize("name", ["words", "query", "vocabulary", "values", "export", "pages"])
 def test_examples_in_the_code(name):
     result = doctest.testmod(importlib.import_module(f"simulators.routeros.{name}"))
     assert result.attempted or name == "vocabulary"
