@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from odoo.tests import BaseCase, tagged
 
-from ..engine import code, life
+from ..engine import captive, code, life
 
 CODES = st.text(alphabet=code.ALPHABET, min_size=7, max_size=15).map(lambda body: body + code.check(body))
 
@@ -14,7 +14,7 @@ CODES = st.text(alphabet=code.ALPHABET, min_size=7, max_size=15).map(lambda body
 @tagged("post_install", "-at_install")
 class TestEngine(BaseCase):
     def test_doctests(self):
-        for module in (code, life):
+        for module in (captive, code, life):
             self.assertEqual(doctest.testmod(module).failed, 0, module.__name__)
 
     @given(CODES, st.data())
