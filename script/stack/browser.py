@@ -94,15 +94,19 @@ class Tab:
 
 
 @contextlib.contextmanager
-def tab(url: str, size: dict, locale="en-GB"):
-    """A tab in a browser of its own, nothing remembered."""
+def tab(url: str, size: dict, locale="en-GB", *, proxy="", scripts=True):
+    """A tab in a browser of its own, nothing remembered.
+
+    :param proxy: everything of this tab's context goes through it, also what leads to this machine
+    """
     # Odoo, imported by the tests, limits the address space; Chromium reserves far more than it uses.
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
-            context = browser.new_context(viewport=size, locale=locale, device_scale_factor=1)
+            way = {"server": proxy, "bypass": "<-loopback>"} if proxy else None
+            context = browser.new_context(viewport=size, locale=locale, device_scale_factor=1, java_script_enabled=scripts, proxy=way)
             page = context.new_page()
             page.set_default_timeout(90_000)
             yield Tab(page, url)

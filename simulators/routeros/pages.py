@@ -15,8 +15,8 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 from .access import RefusedError
-from .values import duration_text
 from .radius import Answered
+from .values import duration_text
 
 _TAG = re.compile(r"\$\(([^()]*)\)")
 _CONDITION = re.compile(r"""([\w<>-]+)\s*(?:(==|!=)\s*(?:"([^"]*)"|'([^']*)'|(\S+)))?""")
@@ -172,6 +172,7 @@ class Pages:
             return self._show(host, request, None, "login.html")
         password, profile = request.values.get("password", ""), self.profile_of(host)
         ways, (identifier, challenge) = profile["login-by"].split(","), self._challenge(host)
+        host.more.pop("challenge")  # answered once; the next page has another
         try:
             if "http-chap" in ways and re.fullmatch("[0-9a-fA-F]{32}", password):
                 session = self.router.desk.log_in(host, user, "", "chap", Answered(user, identifier, challenge, bytes.fromhex(password)))
@@ -181,8 +182,6 @@ class Pages:
                 raise RefusedError("login without an answer to the challenge is not allowed")
         except RefusedError as refused:
             return self._show(host, request, None, "flogin.html", "login.html", error=self._error(host, str(refused), user))
-        finally:
-            host.more.pop("challenge", None)
         return self._logged_in(host, request, session)
 
     def _logged_in(self, host, request, session):

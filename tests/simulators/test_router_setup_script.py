@@ -192,11 +192,23 @@ def test_pages_and_options_of_a_hotspot(router, shop, folder):
     assert (option["code"], option["value"]) == ("114", "s'https://isp.example/wifi/x/capport'")
     [network] = [row for row in router.table("ip/dhcp-server/network") if row.get("comment") == "isp-setup:hotspot-network"]
     assert network["dhcp-option"] == "isp-setup-captive"
+    assert router.find_name("ip/hotspot/user/profile", "default")["shared-users"] == "unlimited", "else the router allows one device a log-in"
     once = config(router)
     run(router, hotspot(router, shop))
     assert config(router) == once
     router.console(engine.undo_line())
     assert config(router) == before
+
+
+def test_undo_with_notes_of_an_earlier_set_up(router, shop):
+    """What they do not tell was not changed then: the rest is put back."""
+    run(router, hotspot(router, shop))
+    [notes] = [item for item in router.table("system/script") if item["name"] == engine.NOTES]
+    notes["source"] = notes["source"].replace("hotspot-shared=1\n", "")
+    assert "hotspot-shared" not in notes["source"]
+    router.console(engine.undo_line())
+    assert (router.singleton("radius/incoming")["port"], router.find_name("ip/service", "api-ssl")["disabled"]) == ("1700", "true")
+    assert not [item for item in router.table("system/script")]
 
 
 def test_pages_that_cannot_be_fetched(router, shop):

@@ -56,7 +56,10 @@ class Browser:
 
     def answer(self, password):
         """:return: of the challenge that the log-in page has now"""
-        _status, body = self.get("http://wifi.internal/login")
+        return self.answer_to(self.get("http://wifi.internal/login")[1], password)
+
+    @staticmethod
+    def answer_to(body, password):
         identifier, challenge = re.search(r"chap=\[(.*?)\|(.*?)\]", body).groups()
         raw = [bytes(int(part, 8) for part in text.split("\\")[1:]) for text in (identifier, challenge)]
         return hashlib.md5(raw[0] + password.encode() + raw[1]).hexdigest()
@@ -106,6 +109,11 @@ def test_refused(router, browser):
     assert "web browser did not send challenge response" in log_in(browser, "guest", "secret")[1]
     router.console("/ip hotspot profile set hs login-by=http-pap")
     assert "You are logged in" in log_in(browser, "guest", "secret")[1]
+
+
+def test_tried_again_from_the_page_that_tells_the_error(router, browser):
+    body = log_in(browser, "guest", browser.answer("wrong"))[1]
+    assert "You are logged in" in log_in(browser, "guest", browser.answer_to(body, "secret"))[1]
 
 
 def test_time_ends(router, browser):

@@ -191,8 +191,9 @@ class Captive(http.Controller):
     def balance(self, slug, **values):
         """What is left: of who asks from a log-in of ours, else of what this browser has bought, else of a code that is typed."""
         visit = Visit(slug, values)
-        token = visit.site._token_at(request.httprequest.remote_addr or "") or visit.env["isp.token.order"]._latest_of(visit.site, visit.device).token_id
-        return visit.page("captive_code", said="", typed="", lines=token.with_env(visit.env)._lines() if token else None, balance=True)
+        there = visit.site._token_at(request.httprequest.remote_addr or "")
+        token = there or visit.env["isp.token.order"]._latest_of(visit.site, visit.device).token_id
+        return visit.page("captive_code", said="", typed="", lines=token.with_env(visit.env)._lines(named=not there) if token else None, balance=True)
 
     @http.route("/wifi/<string:slug>/me", **_POST)
     def balance_of(self, slug, **form):

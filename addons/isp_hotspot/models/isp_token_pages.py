@@ -34,12 +34,13 @@ class IspToken(models.Model):
             return self.sudo()
         return token
 
-    def _lines(self):
-        """:return: [(what, value)] of a token's balance, in the language of the context"""
+    def _lines(self, named=True):
+        """:param named: with the code itself
+        :return: [(what, value)] of a token's balance, in the language of the context"""
         self.ensure_one()
         facts, site = self._facts()[self.id], self.site_id
-        state = dict(self._fields["state"]._description_selection(self.env))[facts["state"]]
-        lines = [(self.env._("State"), self.env._("Paused") if self.paused_at else state)]
+        lines = [(self.env._("Code"), f"\u2066{self.code}\u2069")] if named else []
+        lines.append((self.env._("State"), self._state_for_guest(facts["state"])))
         if facts["left"] is not None:
             lines.append((self.env._("Time left"), site._time_left_text(facts["left"])))
         if facts["data_left"] is not None:
@@ -47,6 +48,13 @@ class IspToken(models.Model):
         lines.append((self.env._("Used"), f"{site._time_left_text(facts['used'])} · {site._data_text(facts['bytes'])}"))
         lines.append((self.env._("On line now"), self.env._("%(count)s of %(devices)s devices", count=facts["online"], devices=self.devices)))
         return lines
+
+    def _state_for_guest(self, state):
+        if self.paused_at:
+            return self.env._("Paused")
+        if state in ("made", "sold"):
+            return self.env._("Not used yet")
+        return dict(self._fields["state"]._description_selection(self.env))[state]
 
     def _move_by_guest(self, device):
         """It goes on on the guest's device: who knows the code may. :raise UserError: too often, or not good any more"""

@@ -218,6 +218,7 @@ _NOTED = (
     ("apissl-disabled", "/ip service", "api-ssl", "disabled", "flag"),
     ("api-address", "/ip service", "api", "address", "list"),
     ("api-disabled", "/ip service", "api", "disabled", "flag"),
+    ("hotspot-shared", "/ip hotspot user profile", "default", "shared-users", "text"),
 )
 
 
@@ -450,6 +451,8 @@ def _hotspot(setup):
         _keep("/ip pool", "hotspot-pool", {"name": name, "ranges": pool_of(setup.hotspot_address)}),
         _keep("/ip dhcp-server network", "hotspot-network", network),
         _keep("/ip dhcp-server", "hotspot-dhcp", {"name": name, "interface": interface, "address-pool": name, "lease-time": "1h", "disabled": "no"}),
+        # Of customers that RADIUS lets in: how many devices share a log-in is its business.
+        '/ip hotspot user profile set [/ip hotspot user profile find where name="default"] shared-users=unlimited',
         _keep_named("/ip hotspot profile", profile),
         _keep_named("/ip hotspot", {"name": name, "interface": interface, "address-pool": name, "profile": name, "disabled": "no"}),
     )
@@ -531,8 +534,11 @@ def undo_script():
     wrong = ':local ispErrors ""'
     restore = [f":if ([:len [/system script find where name={quote(NOTES)}]] > 0) do={{", *(f"  {line}" for line in _read_notes().split("\n"))]
     for key, menu, item, name, _kind in _NOTED:
+        # Notes of an earlier set-up may be without it: then it was not touched.
+        restore.append(f'  :if ([:len [:find $ispNotes "\\n{key}="]] > 0) do={{')
         restore += [f"  {line}" for line in _read_note(key).split("\n")]
         restore.append(f'  :do {{ {menu} set {item + " " if item else ""}{name}=$ispOne }} on-error={{ :set ispErrors ($ispErrors . "{key},") }}')
+        restore.append("  }")
     restore.append("}")
     lines = [wrong, *restore]
     for menu in ("/ip hotspot", "/ip hotspot profile"):
