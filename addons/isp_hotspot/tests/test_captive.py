@@ -81,7 +81,7 @@ class TestGuestOrders(CaptiveCommon):
         order = self._buy()
         with self.assertRaises(Exception) as caught, self.env.cr.savepoint():
             self.orders.with_context(isp_asked_key=order.payer)._place(self.site, str(uuid.uuid4()), "momo", offer=self.offer, phone=NUMBER)
-        self.assertEqual(type(caught.exception).__name__, "SerializationFailure")
+        self.assertEqual(type(caught.exception).__name__, "ConcurrencyError")
 
     def test_a_stranger_does_not_get_anothers_order(self):
         order = self._buy()
