@@ -231,7 +231,7 @@ def test_guest_buys(hotel):
         type_code(page, code.upper())
         page.wait_for_selector("text=It is in use on another telephone")
         assert sideways(page) <= 1
-        page.click("text=Use it on this telephone instead")
+        page.click("form[action*='/move'] button")
         on_line(page)
         with hotel.env() as env:
             env["isp.router"].search([("nas_ip", "=", ADDRESS)])._apply_tasks()
