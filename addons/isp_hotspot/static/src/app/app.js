@@ -4,7 +4,7 @@ import { give, order, unsyncedList } from "./give.js";
 import { given, token } from "./given.js";
 import { home } from "./home.js";
 import { moneyScreen } from "./money.js";
-import { app, call, HOME, keepSyncing, listen, Out, remember, trySync } from "./net.js";
+import { app, call, HOME, keepMe, keepSyncing, listen, Out, remember, trySync } from "./net.js";
 import { unsynced } from "./queue.js";
 import { devices, guests, offers, settings } from "./settings.js";
 import { setup } from "./setup.js";
@@ -34,7 +34,7 @@ const TABS = () => [["home", "home", _t("Home")], ["give", "plus", _t("Give")], 
 
 function draw() {
     document.querySelector("nav")?.remove();
-    document.querySelector("dialog")?.remove();
+    document.querySelectorAll("dialog, .toast").forEach((node) => node.remove());
     if (!app.me) {
         return show(sign(enter, draw, app.note));
     }
@@ -62,11 +62,10 @@ function bar(current) {
 
 /** Somebody is logged in: show a hotspot of theirs, keep for the time without a network who it is. */
 async function enter(me) {
-    app.me = me;
+    await keepMe(me);
     app.note = "";
     const slug = await read(`site/${me.user}`);
     app.site = me.sites.find((site) => site.slug === slug) || me.sites[0] || null;
-    await write("me", { ...me, csrf: undefined });
     if (app.site) {
         await remember();
     }
@@ -92,9 +91,8 @@ async function start() {
     try {
         const me = await call("me");
         const before = JSON.stringify(app.site);
-        app.me = me;
+        await keepMe(me);
         app.site = me.sites.find((site) => site.slug === app.site?.slug) || me.sites[0] || null;
-        await write("me", { ...me, csrf: undefined });
         if (!kept) {
             await enter(me);
         } else if (JSON.stringify(app.site) !== before) {

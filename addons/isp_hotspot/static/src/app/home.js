@@ -1,6 +1,6 @@
 /* Home: the day so far, what is in use, money. Shows what is known at once, then what the server says. */
 
-import { app, call } from "./net.js";
+import { app, call, keepSite } from "./net.js";
 import { unsynced } from "./queue.js";
 import { read, write } from "./store.js";
 import { bytes, clock, h, header, icon, money, when } from "./ui.js";
@@ -15,7 +15,7 @@ export function home() {
         try {
             const found = { ...(await call("home")), at: Date.now() };
             if (app.site.state !== found.state) {
-                app.site = { ...app.site, state: found.state };
+                await keepSite({ ...app.site, state: found.state });
             }
             await write(key, found);
             draw(found);

@@ -1,7 +1,7 @@
 /* What the app knows, and how it asks the server. */
 
 import * as queue from "./queue.js";
-import { read, update } from "./store.js";
+import { read, update, write } from "./store.js";
 import { _t, lang } from "./words.js";
 
 export const HOME = document.documentElement.dataset.home;
@@ -74,6 +74,17 @@ export async function call(name, params = {}, seconds = 25) {
         throw new Refused(found.result);
     }
     return found.result ?? {};
+}
+
+/** The hotspot is so from now on: here, and for the time without a network. */
+export function keepSite(site) {
+    app.site = site;
+    return keepMe({ ...app.me, sites: app.me.sites.map((one) => (one.slug === site.slug ? site : one)) });
+}
+
+export function keepMe(me) {
+    app.me = me;
+    return write("me", { ...me, csrf: undefined });
 }
 
 /** Where the own things are kept: what one owner gave is never told in another's name. */

@@ -1,6 +1,6 @@
 /* Settings: offers, log-in page, WiFi, money, language, password, telephones. */
 
-import { app, call, forgetHere, HOME, Refused, sync, tell } from "./net.js";
+import { app, call, forgetHere, HOME, keepMe, keepSite, Refused, sync, tell } from "./net.js";
 import { unsynced } from "./queue.js";
 import { latin, passwordFault, whole } from "./rules.js";
 import { action, ask, choice, field, form, h, header, ltr, money, sheet, span, toast, when } from "./ui.js";
@@ -13,7 +13,7 @@ export function settings(redraw) {
     const speech = choice(languages, lang(), async (code) => {
         await speak(code);
         // Names of offers are of the language.
-        app.me = await call("me").catch(() => me);
+        await keepMe(await call("me").catch(() => me));
         app.site = app.me.sites.find((one) => one.slug === site.slug) || site;
         redraw();
     }, _t("Language"));
@@ -70,13 +70,13 @@ function edit(offer, draw) {
             if (values.price === null) {
                 return price.say(_t("The price is a whole amount."));
             }
-            app.site = await call("offer", { id: offer.id, values });
+            await keepSite(await call("offer", { id: offer.id, values }));
             close();
             draw();
             sync().catch((error) => toast(error.message, true));
         };
         const drop = () => ask(_t("Take this offer away?"), _t("Tokens that were given by it stay good."), _t("Take it away"), async () => {
-            app.site = await call("offer_drop", { id: offer.id });
+            await keepSite(await call("offer_drop", { id: offer.id }));
             close();
             draw();
         });
@@ -99,7 +99,7 @@ export function guests() {
         if (minutes === null) {
             return trial.say(_t("A free trial lasts from 0 to 1440 minutes."));
         }
-        app.site = await call("save", { values: { name: name.input.value, login_mode: mode.value, trial: minutes, lang: speech.value, terms: terms.input.value } });
+        await keepSite(await call("save", { values: { name: name.input.value, login_mode: mode.value, trial: minutes, lang: speech.value, terms: terms.input.value } }));
         toast(_t("Saved"));
         history.back();
     };
@@ -168,7 +168,7 @@ function setPassword() {
                 }
                 return (old || fresh).say(error.message);
             }
-            app.me = { ...app.me, password: true };
+            await keepMe({ ...app.me, password: true });
             close();
             toast(_t("Saved"));
         };

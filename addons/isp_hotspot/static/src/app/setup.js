@@ -1,6 +1,6 @@
 /* The set-up: MoMo number, WiFi name, admin WiFi password, router. Each step stands for itself and can be done again from the settings. */
 
-import { app, call, Refused } from "./net.js";
+import { app, call, keepSite, Refused } from "./net.js";
 import { isMtn, isPhone, latin, ssidBytes, wifiFault } from "./rules.js";
 import { action, choice, copy, field, form, h, header, icon, ltr, toast } from "./ui.js";
 import { _t } from "./words.js";
@@ -19,8 +19,8 @@ export function setup(redraw, finish, one) {
     const step = one || firstStep();
     const screens = { momo: momoStep, ssid: ssidStep, wifi: wifiStep, router: routerStep };
     const number = STEPS.indexOf(step) + 1;
-    const next = (site) => {
-        app.site = site || app.site;
+    const next = async (site) => {
+        await keepSite(site);
         one ? finish() : redraw();
     };
     const later = (what) => () => {
@@ -78,7 +78,7 @@ function momoStep(next, later) {
     const offer = (found) => {
         const confirm = async () => {
             watching = false;
-            next(await call("momo_confirm", { number: found.number }));
+            await next(await call("momo_confirm", { number: found.number }));
         };
         const other = h("button.big.plain", { type: "button", onclick: () => { watching = true; type(`+${found.number}`); } }, _t("No, another number"));
         if (found.state === "none") {
@@ -102,7 +102,7 @@ function ssidStep(next) {
         if (!text || ssidBytes(text) > 32) {
             return name.say(text ? _t("A WiFi name has at most 32 characters (Arabic: 16).") : _t("What is the name of your WiFi?"));
         }
-        next(await call("save", { values: { ssid: text } }));
+        await next(await call("save", { values: { ssid: text } }));
     };
     return h("section.card", form(check, _t("Go on"), name));
 }
@@ -127,7 +127,7 @@ function wifiStep(next) {
         }
         const site = await call("set_wifi_password", { text });
         password.input.value = "";
-        next(site);
+        await next(site);
     };
     return h("section.card", h("p", _t("The password of your own WiFi, for you and your staff. Guests never get it: they get codes. It is kept encrypted; only you can see it again, after log-in with your password.")), form(check, _t("Keep it"), password));
 }
@@ -138,7 +138,7 @@ function routerStep(_next, later, finish) {
     const card = h("div");
     const done = async () => {
         if (app.site.state === "new") {
-            app.site = await call("open");
+            await keepSite(await call("open"));
         }
         finish();
     };
@@ -174,7 +174,7 @@ function lineScreen(card, back, done) {
                 throw error;
             }
             address.hidden = false;
-            toast(error.message, true);
+            address.say(error.message);
         }
     };
     const show = (found) => {

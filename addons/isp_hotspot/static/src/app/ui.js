@@ -222,7 +222,8 @@ export function toast(text, bad = false) {
     document.querySelector(".toast")?.remove();
     clearTimeout(gone);
     const node = h(bad ? "p.toast.bad" : "p.toast", { role: "alert" }, text);
-    document.body.append(node);
+    // What is in a dialog lies above all else.
+    (document.querySelector("dialog[open]") || document.body).append(node);
     gone = setTimeout(() => node.remove(), bad ? 7000 : 3500);
 }
 
@@ -232,7 +233,7 @@ export function sheet(title, build) {
     const close = () => dialog.close();
     dialog.append(h("h2", title), build(close));
     dialog.onclose = () => dialog.remove();
-    dialog.onclick = (event) => event.target === dialog && close();
+    dialog.addEventListener("click", (event) => event.target === dialog && close());
     document.body.append(dialog);
     dialog.showModal();
     return close;
