@@ -13,7 +13,7 @@ import pytest
 from instances import env_of
 from stack.browser import PHONE, sideways, tab
 from stack.shell import wait_for
-from test_owner_app import AMINA, GUEST, PATIENCE, PAYER, WIFI, House, _furnish, give, sign_in, telephone
+from test_owner_app import AMINA, GUEST, PATIENCE, PAYER, WIFI, House, _furnish, give, sign_in
 
 from simulators.routeros.vocabulary import VERSIONS
 
@@ -34,12 +34,16 @@ class Day(House):
                 step()
 
     @contextlib.contextmanager
-    def guest(self):
-        """A browser on a telephone that has joined the WiFi."""
-        proxy = self.router("POST", "/hotspot/browser", mac=DEVICE)["proxy"]
-        with tab(self.url, PHONE, "en-GB", proxy=proxy) as device:
-            device.page.set_default_timeout(PATIENCE * 1000)
-            yield device.page
+    def guest(self, phone):
+        """A telephone that has joined the WiFi, in the same browser."""
+        way = {"server": self.router("POST", "/hotspot/browser", mac=DEVICE)["proxy"], "bypass": "<-loopback>"}
+        context = phone.page.context.browser.new_context(viewport=PHONE, locale="en-GB", proxy=way)
+        try:
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE * 1000)
+            yield page
+        finally:
+            context.close()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +85,8 @@ def _isp_has_set_up_routers_before(env, instance):
 
 @pytest.fixture(scope="module")
 def amina(day):
-    with telephone(day) as phone:
+    with tab(day.url, PHONE) as phone:
+        phone.page.set_default_timeout(PATIENCE * 1000)
         yield phone
 
 
@@ -137,7 +142,7 @@ def test_gives_and_sells(day, amina):
 
 
 def test_the_buyer_is_on_line_until_time_runs_out(day, amina):
-    with day.guest() as page:
+    with day.guest(amina) as page:
         page.goto("http://example.org/")
         page.wait_for_selector(".l input[name=code]")
         page.fill(".l input[name=code]", amina.sold)
