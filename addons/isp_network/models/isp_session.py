@@ -122,13 +122,14 @@ class IspSession(models.Model):
     def _cron_close_stale(self):
         """Close sessions that have missed three interim packets; the next packet of such a session opens it again.
 
-        Rows that an accounting packet is writing at this moment are left for the next time.
+        The end is the last packet by the router's clock, as all that will be compared with it. Rows that an accounting packet is
+        writing at this moment are left for the next time.
         """
         limit = fields.Datetime.now() - STALE
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE isp_session SET stopped = updated, presumed = true, cause = 'Lost-Service'
+                UPDATE isp_session SET stopped = last_event, presumed = true, cause = 'Lost-Service'
                  WHERE id IN (SELECT id FROM isp_session WHERE stopped IS NULL AND updated < %s
                                ORDER BY id LIMIT 5000 FOR UPDATE SKIP LOCKED)
                 """,
