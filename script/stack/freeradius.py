@@ -47,7 +47,7 @@ class FreeRadius:
         self._spawn()
 
     def _spawn(self) -> None:
-        self.process = spawn(["freeradius", "-d", self.dir, "-f"], log=self.dir / "freeradius.out", user=self.user, cwd="/")
+        self.process = spawn(["sh", self.dir / "start.sh"], log=self.dir / "freeradius.out", user=self.user, cwd="/")
         wait_for(self.ready, 30, f"FreeRADIUS (log: {self.log})", self.process)
 
     def stop(self) -> None:

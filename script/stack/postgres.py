@@ -1,5 +1,6 @@
 """A private PostgreSQL 15 cluster: own folder, own port, unprivileged user, fsync on."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from . import config, paths
-from .shell import chown, private_dir, run, spawn, stop, wait_for, write_private
+from .shell import chown, kill_group, parents, private_dir, run, spawn, stop, wait_for, write_private
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 
@@ -52,6 +53,15 @@ class Postgres:
         prefix = ["setpriv", f"--reuid={self.user}", "--clear-groups"] if self.user else []
         run([*prefix, *command], cwd="/")
         self.process.wait()
+        self.process = None
+
+    def kill(self) -> None:
+        """SIGKILL of all its processes: as when the power fails."""
+        children = [pid for pid, parent in parents() if parent == self.process.pid]
+        kill_group(self.process)
+        for pid in children:  # each is the head of a group of its own
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process = None
 
     def ready(self) -> bool:

@@ -126,6 +126,15 @@ def _born(pid: int) -> str:
     return "" if fields[0] == "Z" else fields[19]
 
 
+def parents() -> list[tuple[int, int]]:
+    """Every process of this machine with its parent."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            found.append((int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])))
+    return found
+
+
 def end_leftovers(folder: Path, timeout: float = 30) -> None:
     """Wait for services whose parent was killed: they are ending by themselves. Kill the rest."""
     left = {}

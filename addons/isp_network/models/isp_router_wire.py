@@ -18,7 +18,7 @@ from ..drivers import routeros
 from ..drivers.routeros_api import Api
 from ..drivers.routeros_rest import Rest
 from ..fields import Sentence
-from .isp_session import ALIVE
+from .isp_session import ALIVE, UNHEARD
 
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
@@ -261,18 +261,20 @@ class IspRouter(models.Model):
         return ntp == "synchronized" and abs(skew or 0) > DOUBT
 
     def _close_sessions_before(self, moment):
-        """The router restarted: none of its sessions that were seen before lives. A packet of one opens it again."""
+        """The router restarted: none of its sessions that were seen before lives, nor any that was closed for silence. A packet of one opens
+        it again."""
         self.env["isp.session"].flush_model()
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE isp_session SET stopped = updated, presumed = true, cause = 'NAS-Reboot'
-                 WHERE id IN (SELECT id FROM isp_session WHERE nas_ip = %s AND stopped IS NULL AND updated < %s AND started < %s
+                UPDATE isp_session SET stopped = last_event, presumed = true, cause = 'NAS-Reboot'
+                 WHERE id IN (SELECT id FROM isp_session WHERE nas_ip = %(nas)s AND updated < %(moment)s AND started < %(moment)s
+                                 AND (stopped IS NULL OR (stopped > %(unheard)s AND presumed AND cause = 'Lost-Service'))
                                ORDER BY id FOR UPDATE SKIP LOCKED)
                 """,
-                self.nas_ip,
-                moment,
-                moment,
+                nas=self.nas_ip,
+                moment=moment,
+                unheard=moment - UNHEARD,
             )
         )
         self.env["isp.session"].invalidate_model()

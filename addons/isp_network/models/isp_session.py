@@ -123,14 +123,15 @@ class IspSession(models.Model):
     def _cron_close_stale(self):
         """Close sessions that have missed three interim packets; the next packet of such a session opens it again.
 
-        So are those that are seen in days to come: our clock was ahead, and who reports no more would be on line until then.
-        Rows that an accounting packet is writing at this moment are left for the next time.
+        The end is the last packet by the router's clock, as all that will be compared with it. So are those closed that are seen in days to
+        come: our clock was ahead, and who reports no more would be on line until then. Rows that an accounting packet is writing at this
+        moment are left for the next time.
         """
         now = fields.Datetime.now()
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE isp_session SET stopped = least(updated, %(now)s), presumed = true, cause = 'Lost-Service'
+                UPDATE isp_session SET stopped = least(last_event, %(now)s), presumed = true, cause = 'Lost-Service'
                  WHERE id IN (SELECT id FROM isp_session WHERE stopped IS NULL AND (updated < %(limit)s OR updated > %(ahead)s)
                                ORDER BY id LIMIT 5000 FOR UPDATE SKIP LOCKED)
                 """,

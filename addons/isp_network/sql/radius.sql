@@ -642,8 +642,9 @@ END $$;
 -- highest seen: retries, doubles and packets out of order add nothing. Idempotent; commits with the caller.
 --
 -- A session is (router, session id, user name) and a generation: routers begin their ids again after a reboot. A new
--- generation starts when a packet's session began after the last packet we have of the old one, and its counters
--- are lower (or it is a Start). A late packet of an earlier generation is booked there.
+-- generation starts when a packet's session began after the last packet we have of the old one, and its counters are lower
+-- (or it is a Start), or the router is known to have rebooted, or our clock says the same as the router's: one clock alone
+-- may have jumped. A late packet of an earlier generation is booked there.
 --
 -- The Class names the access, also after it was renamed; but not one that was made after the session began: then the database was
 -- restored, and the number was given out again.
@@ -740,7 +741,9 @@ BEGIN
                    wrong_clock = coalesce(v_wrong_clock, s.wrong_clock)
              WHERE s.session_key = v_key AND s.access_id IS NOT NULL AND s.superseded IS NOT TRUE
                AND NOT (v_began > s.last_event + v_slack
-                        AND (v_seconds < s.seconds OR v_up < s.bytes_up OR v_down < s.bytes_down))
+                        AND (v_seconds < s.seconds OR v_up < s.bytes_up OR v_down < s.bytes_down
+                             OR s.presumed AND s.cause = 'NAS-Reboot'
+                             OR v_slack = '0' AND v_came - v_seconds * interval '1 second' > s.updated + c_gap))
                AND (s.generation = 0 OR v_began >= s.started - c_gap)
             RETURNING s.access_id, s.added_up, s.added_down, s.added_seconds INTO v_access, d_up, d_down, d_seconds;
             IF FOUND THEN
@@ -786,7 +789,9 @@ BEGIN
                  WHERE s.session_key = v_key ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
             END IF;
             IF v_try = 1 AND v_began > o.last_event + v_slack
-               AND (v_kind = 'start' OR v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down) THEN
+               AND (v_kind = 'start' OR v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down
+                    OR o.presumed AND o.cause = 'NAS-Reboot'
+                    OR v_slack = '0' AND v_came - v_seconds * interval '1 second' > o.updated + c_gap) THEN
                 -- The router began its ids again.
                 v_new := true;
                 v_generation := o.generation + 1;

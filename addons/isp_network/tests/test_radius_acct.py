@@ -92,6 +92,37 @@ class TestRadiusAcct(NetworkCommon):
         self._book(("Interim-Update", 60, 5, 1000))
         self.assertEqual(self._sessions().mapped("bytes_down"), [5000, 1000])
 
+    def _heard(self, moment, seconds, down, event=None):
+        """An interim packet that came in at ``moment``; ``event``: what the router's clock said."""
+        self._acct("Interim-Update", event=moment if event is None else event, received=moment, seconds=seconds, down=down)
+
+    def test_ids_begin_again_while_nobody_listens(self):
+        """The router rebooted and the customer dialled again; when we hear of it, the new session has carried more than the old one."""
+        self._heard(self.start + 300, 300, 50)
+        self.env.cr.execute(SQL("UPDATE isp_session SET updated = last_event"))
+        self._heard(self.start + 7000, 6000, 900)
+        self.assertEqual([(row.seconds, row.bytes_down) for row in self._sessions()], [(300, 50), (6000, 900)])
+        self._heard(self.start + 7100, 6100, 910)
+        self.assertEqual(self._used(), (0, 960, 6400))
+
+    def test_a_clock_that_jumps_begins_nothing_again(self):
+        """The router's alone, or ours alone."""
+        self._heard(self.start, 300, 50, event=self.start - 36000)
+        self.env.cr.execute(SQL("UPDATE isp_session SET updated = to_timestamp(%s) AT TIME ZONE 'UTC'", self.start))
+        self._heard(self.start + 300, 600, 60)
+        self._assert_session(0, 60, 600, stopped=False)
+        self.env.cr.execute("UPDATE isp_session SET updated = updated - interval '10 hours'")
+        self._heard(self.start + 600, 900, 70)
+        self._assert_session(0, 70, 900, stopped=False)
+
+    def test_ids_begin_again_in_1970(self):
+        """Of a reboot that we know of no clock is needed."""
+        self._heard(self.start + 300, 300, 50)
+        self.env.cr.execute("UPDATE isp_session SET updated = last_event")
+        self.env.cr.execute("SELECT radius.acct_nas('127.0.0.1', '', '', '')")
+        self._heard(self.start + 7000, 6000, 900, event=86400)
+        self.assertEqual([(row.seconds, row.bytes_down) for row in self._sessions()], [(300, 50), (6000, 900)])
+
     def test_clock_of_1970(self):
         came = int(time.time())
         self._acct("Start", event=86400)
@@ -209,6 +240,21 @@ class TestRadiusAcct(NetworkCommon):
         self._acct("interim-update", seconds=1020, up=5)
         row = self._sessions()
         self.assertEqual((len(row), row.stopped, row.online), (1, False, True))
+
+    def test_silent_sessions_open_again_whatever_the_routers_clock(self):
+        """A clock that is hours behind ours is believed; the session that it tells of goes on."""
+        for number, hours in enumerate((0, 3, -3)):
+            session, at = f"z{number}", self.start + 7200 - 3600 * hours
+            self._acct("start", session=session, event=at)
+            self._acct("interim-update", session=session, event=at + 300, seconds=300, up=5)
+            self.env.cr.execute("UPDATE isp_session SET updated = updated - interval '17 minutes' WHERE stopped IS NULL")
+            self.env["isp.session"]._cron_close_stale()
+            self.assertEqual(self._sessions(session).cause, "Lost-Service")
+            self._acct("interim-update", session=session, event=at + 300, seconds=300, up=5)
+            self.assertTrue(self._sessions(session).stopped, "a packet of before says nothing new")
+            self._acct("interim-update", session=session, event=at + 1500, seconds=1500, up=7)
+            row = self._sessions(session)
+            self.assertEqual((len(row), row.stopped, row.bytes_up), (1, False, 7), hours)
 
     # --- properties ---
 

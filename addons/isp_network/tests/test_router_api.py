@@ -160,11 +160,14 @@ class TestRouterHealth(RouterCommon):
             self._look()
         self.assertFalse(self._sessions().stopped, "it is our clock that is wrong: the router's was set by NTP")
         self.router.write({"checked_at": fields.Datetime.now(), "uptime": 3600})
+        self._acct("start", session="silent")
         self.env.cr.execute("UPDATE isp_session SET started = started - interval '1 hour', updated = updated - interval '10 minutes'")
+        self.env.cr.execute("UPDATE isp_session SET stopped = last_event, presumed = true, cause = 'Lost-Service' WHERE session_id = 'silent'")
         self.device.power_cut(0)
         self.device.sync_time()
         self._look()
-        self.assertEqual((bool(self._sessions().stopped), self._sessions().cause), (True, "NAS-Reboot"))
+        for session in self._sessions() + self._sessions("silent"):
+            self.assertEqual((bool(session.stopped), session.cause), (True, "NAS-Reboot"))
         self.assertTrue(self.router.rebooted_at)
 
     def test_bad_values_and_rights(self):
