@@ -74,6 +74,18 @@ class Hotel:
             bad = [said for said in device.complaints if "favicon" not in said]
             assert not bad, bad
 
+    @contextlib.contextmanager
+    def device_in(self, device, mac):
+        """Another telephone, in the same browser. :return: its page"""
+        proxy = {"server": self.router("POST", "/hotspot/browser", mac=mac)["proxy"], "bypass": "<-loopback>"}
+        context = device.page.context.browser.new_context(viewport=PHONE, locale="en-GB", proxy=proxy)
+        try:
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE * 1000)
+            yield page
+        finally:
+            context.close()
+
     def log_off(self):
         for session in self.sessions():
             self.router("DELETE", f"/sessions/{session['id']}")
@@ -345,6 +357,30 @@ def test_qr(hotel):
         phone.page.goto(url)
         on_line(phone.page)
     assert [session["user"] for session in hotel.sessions()] == [code]
+
+
+def test_user_and_password(hotel):
+    """Where the site has both: by QR, and typed on our page."""
+    with hotel.env() as env:
+        site = hotel.site(env)
+        site.login_mode = "pair"
+        tokens = env["isp.token"]._make(site, site.offer_ids[0]._prepare_terms(), 2, state="sold")
+        url, (user, password) = tokens[0]._login_url(), (tokens[1].code, tokens[1].access_id.password)
+    try:
+        with hotel.device(FIRST) as phone, hotel.device_in(phone, SECOND) as other:
+            phone.page.goto(url)
+            on_line(phone.page)
+            arrive(other)
+            other.fill(".l input[name=code]", user)
+            other.fill(".l input[name=password]", "wrong2")
+            other.click(".l button")
+            other.wait_for_selector("text=This code is not known")
+            other.fill(".l input[name=password]", password)
+            other.click(".l button")
+            on_line(other)
+    finally:
+        with hotel.env() as env:
+            hotel.site(env).login_mode = "code"
 
 
 def test_trial(hotel):

@@ -108,6 +108,8 @@ class Visit:
     # === Parts of pages ===
 
     def main(self, **values):
+        if not self.site._is_open():
+            return self.page("captive_closed")
         order = self.env["isp.token.order"]._latest_of(self.site, self.device)
         return self.page("captive_main", offers=self.site._portal_offers(), uuid=str(uuid.uuid4()), order=order, **{"problem": self.arrival.problem, "said": "", "number": "", **values})
 
@@ -125,10 +127,7 @@ class Captive(http.Controller):
 
     @http.route("/wifi/<string:slug>", **_GET)
     def main(self, slug, **values):
-        visit = Visit(slug, values)
-        if not visit.site._is_open():
-            return visit.page("captive_closed")
-        return visit.main()
+        return Visit(slug, values).main()
 
     @http.route("/wifi/<string:slug>/in", **_POST)
     def log_in(self, slug, **form):

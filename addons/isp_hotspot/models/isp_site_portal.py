@@ -12,7 +12,7 @@ from odoo.addons.isp_momo.drivers import WALLETS
 from odoo.addons.isp_network.engine.volume import human
 from odoo.addons.isp_network.models.isp_session import ALIVE
 
-from ..engine import captive
+from ..engine import captive, life
 
 #: What a logo may weigh on the page of a guest (base64 makes a third more of it).
 LOGO_BYTES = 4500
@@ -76,6 +76,12 @@ class IspSite(models.Model):
             return self.env["isp.token.offer"]
         return self.sudo().offer_ids.filtered(lambda offer: offer.active and offer.public and offer.price > 0)
 
+    def _offer_text(self, offer):
+        """:return: its name, and where that is one of the usual ones, the same in the reader's language"""
+        if dict(life.USUAL).get(offer.name) == offer.seconds:
+            return self.env["isp.token.order"].new({"seconds": offer.seconds})._time_text()
+        return offer.name
+
     def _portal_problem(self, kind):
         """:param kind: as ``engine.captive.problem`` says :return: (what is wrong, what to do)"""
         texts = {
@@ -111,9 +117,9 @@ class IspSite(models.Model):
 
         :return: ``isp.token`` (sudo), empty when it is not known, or not one
         """
-        sessions = self.env["isp.session"].sudo().search(
-            [("framed_ip", "=", address), ("router_id", "in", self.sudo().router_ids.ids), ("stopped", "=", False), ("updated", ">", fields.Datetime.now() - ALIVE)], limit=2
-        )
+        here = [name for name in self.sudo().router_ids.mapped("nas_ip") if name]
+        alive = [("stopped", "=", False), ("updated", ">", fields.Datetime.now() - ALIVE)]
+        sessions = self.env["isp.session"].sudo().search([("nas_ip", "in", here), *alive, ("framed_ip", "=", address)], limit=2)
         return sessions.access_id.token_ids if len(sessions) == 1 else self.env["isp.token"].sudo()
 
     def _capport(self, address):

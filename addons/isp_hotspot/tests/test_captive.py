@@ -347,7 +347,8 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
             self.assertIn("closed", html)
             self.assertNotIn("<form", html)
             answer = self._post("/buy", {"uuid": str(uuid.uuid4()), "offer": self.offer.id, "number": NUMBER})
-            self.assertIn("Choose what to buy", answer.text)
+            self.assertIn("This hotspot is closed", answer.text)
+            self.assertIn("This hotspot is closed", self._post("/trial", {"uuid": str(uuid.uuid4())}, **ARRIVAL).text)
         self.assertFalse(self.orders.search([("site_id", "=", self.site.id)]))
 
     # === Nothing is believed ===
@@ -525,6 +526,12 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
         self.assertIn("Time left", self._post("/me", {"code": token.code}, mac=DEVICE).text)
 
     def test_language(self):
+        self.env["ir.module.module"].search([("name", "=", "isp_hotspot")])._update_translations(["ar_001"], overwrite=True)
+        html = self._get(lang="ar").text
+        self.assertIn("ساعة واحدة", html, "an offer with a usual name")
+        self.assertNotIn("1 hour", html)
+        self.offer.name = "Happy hour"
+        self.assertIn("Happy hour", self._get(lang="ar").text)
         self.assertIn('lang="en-US"', self._get().text)
         self.assertIn('lang="ar-001"', self._get(lang="ar").text)
         answer = self.opener.get(self.base_url() + self.base, headers={"Accept-Language": "ar-SS,ar;q=0.9,en;q=0.8"}, timeout=60)
