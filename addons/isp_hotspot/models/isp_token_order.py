@@ -5,7 +5,7 @@ from datetime import timedelta
 from psycopg2 import errors
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 
 from odoo.addons.isp_momo import const as wallet_const
 from odoo.addons.isp_momo.drivers import WALLETS
@@ -92,7 +92,7 @@ class IspTokenOrder(models.Model):
         :param mac: the device that asks, of a trial
         :return: the ``isp.token.order`` (sudo)
         :raise UserError: closed, no number, no price, another site's uuid, a second trial
-        :raise SerializationFailure: the same at the same moment: Odoo runs the request again, and it finds the first
+        :raise ConcurrencyError: the same at the same moment: Odoo runs the request again, and it finds the first
 
         Transaction: the caller's. Nothing is sent to an operator before its commit.
         """
@@ -146,7 +146,7 @@ class IspTokenOrder(models.Model):
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "isp_token_order_trial_unique":
                 raise UserError(self.env._("This device had its free trial today. Come back tomorrow, or buy time.")) from error
-            raise errors.SerializationFailure(str(error)) from error
+            raise ConcurrencyError(str(error)) from error
         return order
 
     @api.model
