@@ -38,7 +38,7 @@ def isp(make_instance):
             subscription._set_state("active", "activation")
             subscription.access_ids._apply({"password": f"pw-{name}"})
     instance.radius.start()
-    instance.odoo.start("--max-cron-threads=0", "--log-level=warn")
+    instance.odoo.start("--max-cron-threads=0", "--load=base,rpc,web", "--log-level=warn")  # its jobs would be in the way of ours
     instance.routers.start()
     for name, (address, version) in ROUTERS.items():
         instance.routers.add(name, address, version=version, password="admin")

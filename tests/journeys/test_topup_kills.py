@@ -15,8 +15,9 @@ from simulators.routeros.world import World
 
 GB = 10**9
 PRICE = 5_000
-#: Where it is killed, as a part of all its statements: the locks, the sale, the money, the ledger, the invoice, the network, the last one.
-SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.96, 1)
+#: Where it is killed, as a part of all its statements (which are a few more or less each time): the locks, the sale, the money, the ledger, the
+#: invoice, the network.
+SHARES = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 SLOW, FAST = "512k/1024k", "1024k/2048k"
 
 
@@ -190,7 +191,7 @@ def test_two_at_once(isp, tower):
         assert without_jobs(customer.facts()) == bought(customer)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.85, 1])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.85, 0.95])
 def test_killed_while_the_router_is_told(isp, tower, share):
     """What CoA has done already is done again: the same speed in the same session."""
 
