@@ -1,16 +1,21 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 """Paying out to wallets while the power fails: whatever is killed, and whenever, the operator sends the money once and the books hold it once."""
 
+import os
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from instances import env_of
 from killed import count, kill_at, together
+from stack.browser import DESK, PHONE, sideways, tab
 from stack.shell import wait_for
 from test_pay_by_momo import PATIENCE, POLLER, House, furnish, provider
 
 OWNER = "211921000009"
 AMOUNT = 1200
+MANAGERS = {lang: {"login": f"rose_{lang}", "password": f"rose_{lang}-1"} for lang in ("en_US", "ar_001")}
+PICTURES = Path(os.environ.get("ISP_TEST_RUN_DIR", ".")) / "screens"
 
 
 class Payer(House):
@@ -180,3 +185,73 @@ def test_a_person_presses_twice(house):
     for _n in range(2):
         house.poll(payout)
     paid_once(house, payout)
+
+
+# --- people ---
+
+
+@pytest.fixture(scope="module")
+def office(house):
+    """Payouts as they may stand: to confirm, on its way, paid, failed for good, given up; a billing manager who reads English, and one who reads Arabic."""
+    with env_of(house.instance) as env:
+        env["res.lang"]._activate_lang("ar_001")
+        env["ir.module.module"].search([("state", "=", "installed")])._update_translations(["ar_001"], overwrite=True)
+        for lang, user in MANAGERS.items():
+            groups = [(6, 0, env.ref("isp_base.group_isp_billing_manager").ids)]
+            env["res.users"].with_context(no_reset_password=True).create({**user, "name": "Rose Keji", "lang": lang, "odoobot_state": "disabled", "group_ids": groups})
+        env.company.wallet_payout_limit = 0
+        for number in range(8):
+            owe(env, f"confirm-{number}", 1_250_000)
+        way, failed, lost = (owe(env, name, 48_500) for name in ("way", "failed", "lost"))
+        for payout in (way, failed, lost):
+            payout.action_confirm()
+            payout.wallet_next = "2099-01-01"
+        failed._wallet_fail("PAYEE_LIMIT_REACHED")
+        lost.write({"wallet_phase": "given_up", "wallet_problem": "GIVEN_UP", "wallet_next": False})
+        ids = {"failed": failed.id, "lost": lost.id}
+    house.instance.odoo.start("--max-cron-threads=0", "--log-level=warn")
+    yield ids
+    house.instance.odoo.stop()
+
+
+@pytest.mark.parametrize("lang", MANAGERS)
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_a_billing_manager_decides(house, office, lang, size):
+    """The list and each kind of form; one is paid out, one refused."""
+    PICTURES.mkdir(exist_ok=True)
+    name = f"{lang}-{size['width']}"
+    with tab(house.url, size) as desk:
+        page = desk.page
+        desk.log_in(MANAGERS[lang])
+        desk.open_action("isp_momo.action_isp_wallet_payout")
+        page.wait_for_selector(".o_data_row, .o_kanban_record:not(.o_kanban_ghost)")
+        page.screenshot(path=PICTURES / f"payouts-{name}.png")
+        assert sideways(page) <= 1
+        for state, payout in office.items():
+            page.goto(f"{house.url}/odoo/action-isp_momo.action_isp_wallet_payout/{payout}")
+            page.wait_for_selector(".o_form_view")
+            desk.settle()
+            page.screenshot(path=PICTURES / f"payout-{state}-{name}.png")
+            assert sideways(page) <= 1
+            assert page.locator(".alert-warning").count() == 1
+        for button, state in (("action_confirm", "pending"), ("action_refuse", "failed")):
+            (payout,) = desk.call("isp.wallet.payout", "search", [("state", "=", "draft")], limit=1)
+            page.goto(f"{house.url}/odoo/action-isp_momo.action_isp_wallet_payout/{payout}")
+            press(desk, button, f"payout-{button}-{name}")
+            wait_for(lambda: house.look(payout, "state")[0] == state, PATIENCE, state)  # noqa: B023
+            assert house.look(payout, "confirmed_by")[0].id
+        assert not [said for said in desk.complaints if "favicon" not in said], desk.complaints
+
+
+def press(desk, button, picture):
+    """A button of the form, which a telephone hides in a menu, and the yes to its question."""
+    page = desk.page
+    page.wait_for_selector(".o_form_view")
+    desk.settle()
+    page.screenshot(path=PICTURES / f"{picture}.png")
+    if not page.locator(f"button[name={button}]").first.is_visible():
+        page.locator(".o_statusbar_buttons button:has(.oi-ellipsis-v)").click()
+    page.locator(f"button[name={button}]").first.click()
+    page.wait_for_selector(".modal-footer .btn-primary")
+    page.locator(".modal-footer .btn-primary").click()
+    desk.settle()

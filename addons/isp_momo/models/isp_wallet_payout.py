@@ -44,7 +44,7 @@ class IspWalletPayout(models.Model):
     partner_id = fields.Many2one("res.partner", string="Payee", required=True, readonly=True, check_company=True, ondelete="restrict", index=True)
     amount = fields.Monetary(required=True, readonly=True)
     currency_id = fields.Many2one("res.currency", required=True, readonly=True, ondelete="restrict")
-    memo = fields.Char(string="For", readonly=True, help="What is paid: on the payee's telephone and in the books.")
+    memo = fields.Char(string="What for", readonly=True, help="What is paid: on the payee's telephone and in the books.")
     state = fields.Selection(
         [("draft", "To confirm"), ("pending", "On its way"), ("done", "Paid out"), ("failed", "Failed")],
         default="draft",
