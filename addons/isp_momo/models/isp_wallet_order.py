@@ -35,6 +35,8 @@ class IspWalletOrder(models.AbstractModel):
 
     #: xmlid of the job
     _wallet_job = None
+    #: whether a run of it stays for some seconds, because a payer looks at a page and what is due later may be woken
+    _wallet_stays = True
 
     wallet_uuid = fields.Char(string="Request", readonly=True, copy=False, help="X-Reference-Id: the operator knows the request by it; sent again it is the same request.")
     wallet_key = fields.Char(string="Asked by", readonly=True, copy=False, help="Key of the caller: what is asked twice is one request.")

@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 #: Rows claimed at once.
 CLAIM = 200
-#: Seconds a run waits for rows that are due soon: a payer looks at the telephone.
+#: Seconds a run stays for rows that are due soon, or are woken.
 LINGER = 8
 #: Seconds for which a host that failed again and again is left alone.
 REST = 30
@@ -50,7 +50,7 @@ class IspWalletOrder(models.AbstractModel):
                 continue
             pause = self._wallet_pause()
             cron._commit_progress()
-            if pause is None or time.monotonic() + min(pause, 1) > until:
+            if pause is None or time.monotonic() + (min(pause, 1) if self._wallet_stays else pause) > until:
                 break
             time.sleep(min(max(pause, 0.05), 0.5))
         if pause is not None:

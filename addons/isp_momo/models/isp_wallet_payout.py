@@ -36,6 +36,7 @@ class IspWalletPayout(models.Model):
     _check_company_auto = True
 
     _wallet_job = "isp_momo.ir_cron_wallet_payout"
+    _wallet_stays = False
     _wallet_no_holder = "PAYEE_NOT_ACTIVE"
 
     reference = fields.Char(required=True, readonly=True, copy=False)
@@ -103,7 +104,7 @@ class IspWalletPayout(models.Model):
             raise ValidationError(self.env._("“%(number)s” is no telephone number.", number=msisdn or ""))
         if currency.compare_amounts(amount, 0) <= 0:
             raise UserError(self.env._("The amount must be more than zero."))
-        payout = payouts._wallet_create_once(
+        payout = payouts.with_context(mail_create_nosubscribe=True)._wallet_create_once(
             {
                 "reference": self.env["ir.sequence"].sudo().next_by_code("isp.wallet.payout"),
                 "provider_id": provider.id,
@@ -116,7 +117,7 @@ class IspWalletPayout(models.Model):
                 "user_id": self.env.uid,
                 **(values or {}),
             }
-        )
+        ).with_env(payouts.env)
         if not payout._must_be_confirmed():
             payout._start()
         return payout
@@ -250,10 +251,11 @@ class IspWalletPayout(models.Model):
         self._wallet_plan_recheck()
 
     def _wallet_apply_read(self, call):
-        super()._wallet_apply_read(call)
+        result = super()._wallet_apply_read(call)
         no_again = isinstance(call.error, NotThere) or (not call.error and call.answer.state == "failed")
         if self.state == "failed" and no_again and self._is_old_no():
             self.for_good = True
+        return result
 
     def _is_old_no(self):
         """:return: whether the first no is so long ago that the same now is the last word"""

@@ -47,7 +47,7 @@ class PaymentTransaction(models.Model):
         :param msisdn: the payer's number as typed; needed by wallets that push
         :param key: idempotency key of the caller (UNIQUE): called again with it, the first request is answered
         :param invoices: ``account.move`` the money pays, all of one currency
-        :param reference_prefix: begin of the reference; without it the invoices' numbers
+        :param reference_prefix: begin of the reference, many may have the same; without it the invoices' numbers
         :param values: more values of the transaction
         :return: the ``payment.transaction`` (sudo)
         :raise UserError: no such wallet, no number, no amount
@@ -80,12 +80,22 @@ class PaymentTransaction(models.Model):
             "amount": amount,
             "currency_id": currency.id,
             "operation": "online_direct" if provider.wallet_flow == "push" else "online_redirect",
-            "reference": self._compute_reference(
-                provider.code, prefix=reference_prefix, **({"invoice_ids": [Command.set(invoices.ids)]} if invoices else {})
-            ),
+            "reference": self._wallet_reference(provider, invoices, reference_prefix),
             "invoice_ids": [Command.set(invoices.ids)] if invoices else False,
             "wallet_key": key,
         }
+
+    @api.model
+    def _wallet_reference(self, provider, invoices, prefix):
+        """Core counts references up by looking at all that begin alike: each takes longer than the one before, and two at once
+        choose the same. A sequence of the database does neither.
+
+        :return: a reference nobody has
+        """
+        if invoices and not prefix:
+            return self._compute_reference(provider.code, invoice_ids=[Command.set(invoices.ids)])
+        number = self.env.ref("isp_momo.sequence_isp_wallet_request").sudo().next_by_id()
+        return self._compute_reference(provider.code, prefix=f"{prefix or 'tx'}-{number}")
 
     def _on_wallet_final(self):
         """Hook: the request is final, ``state`` says how (done, error). Called once for every change of it, in the

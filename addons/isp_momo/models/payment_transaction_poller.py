@@ -25,9 +25,10 @@ class PaymentTransaction(models.Model):
         return call
 
     def _wallet_taken(self, accepted):
-        super()._wallet_taken(accepted)
+        result = super()._wallet_taken(accepted)
         if self.state == "draft" and WALLETS[self.provider_code].flow == "push":
             self._set_pending()
+        return result
 
     def _prepare_wallet_end(self, phase):
         return {**super()._prepare_wallet_end(phase), "wallet_once": False}

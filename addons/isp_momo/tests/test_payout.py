@@ -7,7 +7,7 @@ from psycopg2 import errors
 from odoo import fields
 from odoo.exceptions import ConcurrencyError, UserError
 from odoo.tests import HttpCase, new_test_user, tagged
-from odoo.tools import mute_logger
+from odoo.tools import file_open, mute_logger
 
 from .common import POLLER, SimulatorCommon, WalletCommon
 
@@ -113,6 +113,20 @@ class TestPayoutAsked(PayoutCommon):
             big.action_confirm()
         self.assertEqual((big.state, big.for_good, big.wallet_reason, finals), ("failed", True, "NOT_CONFIRMED", ["failed"]))
         self.assertFalse(big.wallet_next)
+
+    def test_neutralized(self):
+        """A copy of the database pays nobody."""
+        payout = self._payout()
+        self.env.flush_all()
+        with file_open("isp_momo/data/neutralize.sql") as script:
+            self.env.cr.execute(script.read())
+        self.env.invalidate_all()
+        self.assertFalse(payout.wallet_next or payout.wallet_token or self.provider.wallet_disbursement_key)
+        self.assertFalse(self.env.ref("isp_momo.ir_cron_wallet_payout").active)
+        self.assertEqual(self.env["isp.wallet.payout"]._wallet_count_due(), 0)
+
+    def test_nobody_follows(self):
+        self.assertFalse(self._payout().message_follower_ids)
 
     def test_people_change_it_by_buttons_only(self):
         payout = self._payout().with_user(new_test_user(self.env, "payer-out", "isp_momo.group_wallet_payout")).sudo(False)
@@ -363,9 +377,12 @@ class TestPayout(PayoutCommon, SimulatorCommon):
         self._moved()
         self.simulator.control("wallet/211921000009", active=False)
         self.simulator.control("purse/disbursement", balance=0)
-        for _n in range(2):
-            self._later(payout, seconds=10)
+        finals, watched = self._finals()
+        with watched:
+            for _n in range(2):
+                self._later(payout, seconds=10)
         self._booked(payout)
+        self.assertEqual(finals, ["done"])
 
     def test_payees_that_take_none(self):
         for wallet, reason in (({"known": False}, "PAYEE_NOT_FOUND"), ({"active": False}, "PAYEE_NOT_ALLOWED_TO_RECEIVE"), ({"limit": 10}, "PAYEE_LIMIT_REACHED")):
