@@ -41,7 +41,7 @@ class OwnerApp(http.Controller):
             "version": version,
             "scripts": SCRIPTS,
             "company": request.env.company.sudo().name,
-            "languages": json.dumps([[code, name.split("/")[-1].strip()] for code, name in request.env["res.lang"].sudo().get_installed()]),
+            "languages": json.dumps([[code, name.split("/")[-1].split("(")[0].strip()] for code, name in request.env["res.lang"].sudo().get_installed()]),
         }
         html = "<!DOCTYPE html>\n" + str(request.env["ir.qweb"]._render("isp_hotspot.app", values))
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-cache"), ("Content-Security-Policy", POLICY), ("Referrer-Policy", "same-origin")]

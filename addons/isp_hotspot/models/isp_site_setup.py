@@ -64,6 +64,10 @@ class IspSite(models.Model):
             raise UserError(self.env._("MTN knows no MoMo wallet of this number. Register it, or take another one."))
         before = self.momo_msisdn
         self.write({"momo_msisdn": holder.msisdn, "momo_holder": holder.name})
+        user = self.env.user
+        if holder.name and user.name == user.login:
+            # Who signed up by a number has had no name yet.
+            user.partner_id.sudo().name = holder.name
         if before and before != holder.msisdn:
             self._tell_owner(self.env._("%(site)s: MoMo money is paid out to +%(number)s from now on. Was it not you? Call %(company)s.", site=self.name, number=holder.msisdn, company=self.company_id.name))
         return self._app_shop()

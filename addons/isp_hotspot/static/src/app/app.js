@@ -129,6 +129,10 @@ listen((what) => {
 });
 
 addEventListener("hashchange", draw);
+addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    app.install = event;
+});
 addEventListener("offline", () => {
     app.up = false;
     net();

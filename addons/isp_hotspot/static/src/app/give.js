@@ -34,23 +34,26 @@ function formParts(state, draw) {
     const price = state.method === "free" ? null : field(_t("Price"), { inputMode: "numeric", dir: "ltr", value: state.price ?? (offer?.price || ""), maxLength: 10 }, app.site.currency.name);
     const count = field(_t("How many"), { inputMode: "numeric", dir: "ltr", value: state.count || "1", maxLength: 4 });
     const unit = choice(UNITS(), state.unit || "3600");
-    const more = moreParts(state, offer);
     const speech = languages.length > 1 ? choice(languages, state.lang || lang(), null, _t("Language of the SMS")) : null;
+    const to = state.method === "momo" ? field(_t("SMS to another telephone"), { type: "tel", inputMode: "tel", dir: "ltr", value: state.to || "", maxLength: 20 }, _t("Blank: to the one that pays.")) : null;
+    const more = moreParts(state, offer, [speech && h("div.field", h("label", _t("Language of the SMS")), speech), to]);
     function keep() {
-        Object.assign(state, { phone: phone.input.value, price: state.method === "free" ? state.price : price.input.value, count: count.input.value, unit: unit.value, lang: speech?.value, more: more.open, ...more.typed() });
+        Object.assign(state, { phone: phone.input.value, price: state.method === "free" ? state.price : price.input.value, count: count.input.value, unit: unit.value, lang: speech?.value, to: to ? to.input.value : state.to, more: more.open, ...more.typed() });
     }
     const submit = async () => {
         keep();
-        const item = prepare(state, offer, { phone, price, count, more });
+        const item = prepare(state, offer, { phone, price, count, more, to });
         if (item) {
             await send(item, offer);
         }
     };
     const label = { free: _t("Give it for free"), cash: _t("Take the cash, give the code"), momo: _t("Ask for the money") }[state.method];
     const alert = state.method === "momo" && !app.up ? h("p.banner.bad", _t("MoMo needs the network, and there is none now. Take cash, or wait.")) : state.method === "momo" && !app.site.momo ? h("p.banner", _t("Give your MoMo number first: the money is paid out to it."), h("a", { href: "#/set/momo" }, " ", _t("MoMo number"))) : null;
-    const node = form(submit, label, offers, state.offer === OWN ? h("div.pair", count, unit) : null, price, phone, more, speech ? h("div.field", h("label", _t("Language of the SMS")), speech) : null, stock(offer, state));
+    const node = form(submit, label, offers, state.offer === OWN ? h("div.pair", count, unit) : null, price, phone, stock(offer, state));
+    node.append(more);
     node.button.disabled = app.site.state === "blocked" || (state.method === "momo" && (!app.up || !app.site.momo));
-    return [methods, alert, h("section.card", node)].filter(Boolean);
+    const closed = app.site.state === "blocked" ? h("p.banner.bad", _t("This hotspot was closed by %(company)s. Nothing can be given or sold.", { company: app.site.company })) : null;
+    return [closed, methods, alert, h("section.card", node)].filter(Boolean);
 }
 
 /** How many codes of this time are left for the time without a network. */
@@ -62,11 +65,11 @@ function stock(offer, state) {
     return h(count ? "p.hint" : "p.banner.bad", count ? _t("No network: codes of this time on the telephone: %(count)s", { count }) : _t("No network, and no code of this time on the telephone. Choose another time."));
 }
 
-function moreParts(state, offer) {
+function moreParts(state, offer, before) {
     const base = { devices: offer?.devices ?? 1, down: offer?.down ?? 0, up: offer?.up ?? 0, mb: offer?.mb ?? 0 };
     const input = (name, label, hint) => field(label, { inputMode: "numeric", dir: "ltr", maxLength: 8, value: state[name] ?? (base[name] || (name === "devices" ? 1 : "")) }, hint);
     const fields = { devices: input("devices", _t("Devices at once")), down: input("down", _t("Download (kbit/s)"), _t("Blank: no limit")), up: input("up", _t("Upload (kbit/s)")), mb: input("mb", _t("Data (MB)"), _t("Blank: no limit")) };
-    const node = h("details", { open: Boolean(state.more) }, h("summary", _t("Devices, speed, data")), h("div.grid", Object.values(fields)));
+    const node = h("details", { open: Boolean(state.more) }, h("summary", _t("Language, devices, speed, data")), before, h("div.grid", Object.values(fields)));
     node.fields = fields;
     node.base = base;
     node.typed = () => Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, one.input.value]));
@@ -74,7 +77,7 @@ function moreParts(state, offer) {
 }
 
 /** What is asked for, or nothing where something typed is wrong (it is marked). */
-function prepare(state, offer, { phone, price, count, more }) {
+function prepare(state, offer, { phone, price, count, more, to }) {
     const item = { uuid: uuid(), method: state.method, at: Date.now(), lang: state.lang || lang() };
     const number = latin(phone.input.value).trim();
     if (number && !isPhone(number)) {
@@ -84,6 +87,14 @@ function prepare(state, offer, { phone, price, count, more }) {
         return phone.say(number ? _t("MoMo is asked for on numbers of MTN (092… or 099…).") : _t("Whose telephone pays?"));
     }
     item.phone = number;
+    if (state.method === "momo") {
+        const other = latin(to.input.value).trim();
+        if (other && !isPhone(other)) {
+            more.open = true;
+            return to.say(_t("This is no telephone number. Write it as 092 123 4567."));
+        }
+        Object.assign(item, { payer: number, phone: other || number });
+    }
     if (price) {
         item.price = whole(price.input.value, 1, 1e9);
         if (item.price === null) {
@@ -198,14 +209,14 @@ function codeCard(found) {
     ];
     return [
         h("section.card.slip",
-            h("small.who", app.site.name),
+            app.site.name === app.site.ssid ? null : h("small.who", app.site.name),
             h("p", "WiFi: ", h("b", { dir: "auto" }, app.site.ssid || app.site.name)),
             h("small", token.password ? _t("User") : _t("Code")), code,
             token.password ? h("small", _t("Password")) : null, token.password ? h("b.code", { dir: "ltr" }, token.password) : null,
             h("p", h("b", time), found.method === "free" ? ` · ${_t("free")}` : ` · ${money(found.amount ?? found.price)}`),
             token.qr ? qr(token.qr) : null,
             h("p.how", _t("Join the WiFi, open any page and type it; or point the camera at the square."))),
-        told ? (found.phone ? h("p.note", _t("Sent by SMS to"), " ", ltr(found.phone)) : null) : h("p.banner", found.phone ? _t("Good at once. The SMS goes when there is network.") : _t("Good at once. The server is told when there is network.")),
+        told ? (found.phone ? h("p.note", _t("The SMS goes to"), " ", ltr(found.phone)) : null) : h("p.banner", found.phone ? _t("Good at once. The SMS goes when there is network.") : _t("Good at once. The server is told when there is network.")),
         h("div.tiles", links),
         h("a.button.big", { href: "#/give" }, _t("Another one")),
         h("a.button.big.plain", { href: "#/home" }, _t("Done")),

@@ -1,12 +1,12 @@
 /* What was given: to whom, by whom, for what; and the page of one token. */
 
-import { app, call } from "./net.js";
+import { app, Away, call } from "./net.js";
 import { whole } from "./rules.js";
 import { action, ask, bytes, choice, clock, copy, field, form, h, header, icon, ltr, money, qr, sheet, span, toast, when } from "./ui.js";
 import { _t } from "./words.js";
 
 const STATE = () => ({ made: _t("not given yet"), sold: _t("not used yet"), in_use: _t("in use"), used_up: _t("used up"), expired: _t("over"), blocked: _t("blocked"), refunded: _t("refunded") });
-const ORDER = () => ({ waiting: _t("waiting for the money"), failed: _t("not paid"), owed: _t("paid, no code yet"), refunding: _t("money goes back"), refunded: _t("refunded") });
+const ORDER = () => ({ waiting: _t("waiting"), failed: _t("not paid"), owed: _t("no code yet"), refunding: _t("money goes back"), refunded: _t("refunded") });
 const METHOD = () => ({ free: _t("free"), cash: _t("Cash"), momo: _t("MoMo"), trial: _t("trial") });
 const PICTURE = { free: "gift", cash: "cash", momo: "phone", trial: "wifi" };
 
@@ -29,7 +29,8 @@ export function given() {
             }
             more.replaceChildren(found.more ? action(_t("Earlier ones"), () => load(found.more), "button.big.plain") : "");
         } catch (error) {
-            list.firstChild ? toast(error.message, true) : list.replaceChildren(h("li.empty", error.message));
+            const here = error instanceof Away && !before ? [...app.local.items, ...app.local.done].reverse() : [];
+            list.firstChild ? toast(error.message, true) : list.replaceChildren(h("li.empty", error.message), ...here.map(localRow));
         }
     };
     let soon;
@@ -51,9 +52,15 @@ function orderRow(row) {
         h(`span.round.${row.method}`, icon(PICTURE[row.method])),
         h("span.middle",
             h("b", token ? h("code", { dir: "ltr" }, token.code) : METHOD()[row.method], " ", h("small", row.offer || span(row.seconds))),
-            h("small", when(row.at), to ? [" · ", ltr(to)] : null, row.by && row.by !== app.me.name ? ` · ${row.by}` : null)),
+            to ? h("small", ltr(to)) : null,
+            h("small", when(row.at), row.by && row.by !== app.me.name ? ` · ${row.by}` : null)),
         h("span.end", h("b", row.method === "free" || row.method === "trial" ? METHOD()[row.method] : money(row.amount)), h(`em.badge.${kind}`, told))));
 }
+
+/** One that was given on this telephone, while there is no network to ask for all of them. */
+const localRow = (item) => h("li", h("a.order", { href: `#/order/${item.uuid}` }, h(`span.round.${item.method}`, icon(PICTURE[item.method])),
+    h("span.middle", h("b", h("code", { dir: "ltr" }, item.token?.code || "…")), item.phone ? h("small", ltr(item.phone)) : null, h("small", when(item.at / 1000))),
+    h("span.end", h("b", item.method === "free" ? METHOD().free : money(item.amount ?? item.price)), item.state ? null : h("em.badge.waiting", _t("not yet told")))));
 
 const looseRow = (token) => h("li", h("a.order", { href: `#/token/${token.id}` }, h("span.round", icon("list")), h("span.middle", h("b", h("code", { dir: "ltr" }, token.code))), h("span.end", h(`em.badge.${token.state}`, STATE()[token.state]))));
 

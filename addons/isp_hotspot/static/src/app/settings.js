@@ -35,6 +35,7 @@ export function settings(redraw) {
             h("li", h("button.line", { type: "button", onclick: setPassword }, h("b", me.password ? _t("Change the password") : _t("Set a password")), h("span", me.password ? "" : _t("To log in without SMS")))),
             line("#/set/devices", _t("Telephones"), _t("that sell for this hotspot")),
             line("#/unsynced", _t("Not yet told to the server"), String(unsynced(app.local).length))),
+        app.install ? action(_t("Put the app on the home screen"), () => app.install.prompt(), "button.big.plain") : null,
         action(_t("Log out"), logOut, "button.big.plain"),
         h("footer", ltr(me.number), " · ", site.company, site.phone ? [" · ", h("a", { href: `tel:${site.phone}` }, ltr(site.phone))] : null));
 }

@@ -29,6 +29,8 @@ self.addEventListener("fetch", (event) => {
     }
     if (event.request.mode === "navigate" && [HOME, `${HOME}/`].includes(url.pathname)) {
         event.respondWith(kept(HOME, event.request));
+        // What is shown at once may be older: names and languages of the company are looked up for the next time.
+        event.waitUntil(renew());
     } else if (url.pathname.startsWith(`${HOME}/file/`)) {
         event.respondWith(kept(url.pathname, event.request));
     }
@@ -37,6 +39,15 @@ self.addEventListener("fetch", (event) => {
 async function kept(path, request) {
     const cache = await caches.open(CACHE);
     return (await cache.match(path)) || fetch(request);
+}
+
+async function renew() {
+    try {
+        const fresh = await page(await fetch(HOME, { cache: "no-cache" }));
+        await (await caches.open(CACHE)).put(HOME, fresh);
+    } catch (error) {
+        console.info(`The page is kept as it is: ${error.message}`);
+    }
 }
 
 async function page(response) {

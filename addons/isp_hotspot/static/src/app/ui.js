@@ -8,7 +8,7 @@ export function h(what, props = {}, ...children) {
     const [tag, ...classes] = what.split(".");
     const node = document.createElement(tag || "div");
     node.classList.add(...classes);
-    if (props instanceof Node || typeof props !== "object" || props === null) {
+    if (props instanceof Node || Array.isArray(props) || typeof props !== "object" || props === null) {
         children.unshift(props);
         props = {};
     }
@@ -19,7 +19,7 @@ export function h(what, props = {}, ...children) {
             node.setAttribute(name, value);
         }
     }
-    node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+    node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
     return node;
 }
 
@@ -101,7 +101,7 @@ export function bytes(count) {
         count /= 1000;
         step += 1;
     }
-    return `\u2066${new Intl.NumberFormat(locale(), { maximumFractionDigits: count < 10 && step ? 1 : 0 }).format(count)} ${units[step]}\u2069`;
+    return `\u2066${new Intl.NumberFormat(locale(), { maximumFractionDigits: count < 10 && step ? 1 : 0 }).format(count)}\u00a0${units[step]}\u2069`;
 }
 
 /** A moment (seconds since 1970): the time of today, else with the day. */
