@@ -79,7 +79,7 @@ class Visit:
                 "others": [(code, name) for code, name in self.languages if code != self.lang],
                 "nonce": nonce,
                 "css": _inline("captive.css"),
-                "script": _inline("captive.js"),
+                "inline": _inline,
                 "refresh": 0,
                 "problem": None,
                 **values,
