@@ -48,7 +48,7 @@ class Visit:
         if not site:
             raise NotFound()
         languages = request.env["res.lang"].sudo().get_installed()
-        self.languages = [(lang, name.rpartition("/")[2].strip()) for lang, name in languages]
+        self.languages = [(lang, name.rpartition("/")[2].partition("(")[0].strip()) for lang, name in languages]
         accepted = request.httprequest.headers.get("Accept-Language")
         self.lang = captive.language(str(values.get("lang") or "")[:8], accepted, site.lang, [lang for lang, _name in languages])
         self.chosen = self.lang if values.get("lang") else ""
@@ -79,7 +79,7 @@ class Visit:
                 "others": [(code, name) for code, name in self.languages if code != self.lang],
                 "nonce": nonce,
                 "css": _inline("captive.css"),
-                "script": _inline("captive.js"),
+                "inline": _inline,
                 "refresh": 0,
                 "problem": None,
                 **values,

@@ -4,8 +4,8 @@ r"""What a router tells about a guest who stands before its log-in page, and how
 RouterOS sends guests with variables of its page in the address (help.mikrotik.com, "Hotspot customisation"): bytes of the challenge are
 written in octal, ``\371``. A log-in by HTTP-CHAP is MD5(chap-id + password + chap-challenge), in hex.
 
->>> octal(r"\371\015a"), octal("\371a"), octal("")
-(b'\xf9\ra', b'\xf9a', b'')
+>>> octal(r"\371\015a"), octal("\371a"), octal(""), octal(_in_hex(r"\371\015a")) == octal(r"\371\015a")
+(b'\xf9\ra', b'\xf9a', b'', True)
 >>> chap(r"\001", "7kmwq4hm", r"\141\142") == hashlib.md5(b"\x017kmwq4hmab").hexdigest()
 True
 >>> mac("aa-bb-cc-00-00-01"), mac("AABB.CC00.0001"), mac("AA:BB:CC:00:00"), mac("<b>"), mac(None)
@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 _OCTAL = re.compile(r"\\([0-3][0-7]{2})")
+_HEX = re.compile(r"x((?:[0-9a-f]{2})+)")
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 #: Of a challenge, written in octal.
@@ -58,9 +59,16 @@ _PROBLEMS = (
 
 
 def octal(text):
-    """:return: the bytes of a variable as RouterOS writes it"""
+    """:return: the bytes of a variable as RouterOS writes it, or as we do: in hex, a third as long in an address"""
+    found = _HEX.fullmatch(text or "")
+    if found:
+        return bytes.fromhex(found[1])
     text = _OCTAL.sub(lambda found: chr(int(found[1], 8)), (text or "")[:_LONGEST])
     return text.encode("latin-1", "ignore")
+
+
+def _in_hex(text):
+    return f"x{octal(text).hex()}" if text else ""
 
 
 def chap(chap_id, password, challenge):
@@ -192,15 +200,15 @@ class Arrival:
         """:param challenge: also what a log-in needs :return: the same for the next address, from its ? on
 
         >>> Arrival(mac="AA:BB:CC:00:00:01", link="http://10.5.50.1/login", bundle=True, chap_id="x").query(lang="ar")
-        '?mac=AA%3ABB%3ACC%3A00%3A00%3A01&link-login-only=http%3A%2F%2F10.5.50.1%2Flogin&b=1&lang=ar'
+        '?mac=AA:BB:CC:00:00:01&link-login-only=http://10.5.50.1/login&b=1&lang=ar'
         >>> Arrival().query()
         ''
         """
         values = {"mac": self.mac, "link-login-only": self.link, "b": "1" if self.bundle else "", "plain": "yes" if self.plain else ""}
         if challenge:
-            values |= {"chap-id": self.chap_id, "chap-challenge": self.challenge}
+            values |= {"chap-id": _in_hex(self.chap_id), "chap-challenge": _in_hex(self.challenge)}
         found = {key: value for key, value in {**values, **more}.items() if value}
-        return "?" + urlencode(found) if found else ""
+        return "?" + urlencode(found, safe=":/") if found else ""
 
     def login_url(self, user, password, by_page=False):
         """The address at which this log-in happens.

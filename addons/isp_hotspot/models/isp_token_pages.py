@@ -46,7 +46,7 @@ class IspToken(models.Model):
         if facts["data_left"] is not None:
             lines.append((self.env._("Data left"), site._data_text(facts["data_left"])))
         lines.append((self.env._("Used"), f"{site._time_left_text(facts['used'])} · {site._data_text(facts['bytes'])}"))
-        lines.append((self.env._("On line now"), self.env._("%(count)s of %(devices)s devices", count=facts["online"], devices=self.devices)))
+        lines.append((self.env._("Devices on line"), self.env._("%(count)s of %(devices)s", count=facts["online"], devices=self.devices)))
         return lines
 
     def _state_for_guest(self, state):

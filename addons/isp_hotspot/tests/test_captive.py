@@ -21,7 +21,7 @@ from .common import DEVICE, HotspotCommon
 NUMBER, OTHER_NUMBER = "0921 234 567", "0921 765 432"
 LINK = "http://10.5.50.1/login"
 #: What a router of RouterOS sends: the challenge in octal.
-CHALLENGE = {"chap-id": "\\371", "chap-challenge": "\\357\\015\\330\\013"}
+CHALLENGE = {"chap-id": "\\371", "chap-challenge": "\\357\\015\\330\\013" * 4}
 ARRIVAL = {"mac": DEVICE, "link-login-only": LINK, **CHALLENGE}
 
 
@@ -403,7 +403,7 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
         answer = self._post("/in", {"code": f" {token.code.upper()[:4]}-{token.code.upper()[4:]} "}, **ARRIVAL)
         url = urlsplit(answer.headers["Location"])
         self.assertEqual((answer.status_code, f"{url.scheme}://{url.netloc}{url.path}"), (303, LINK))
-        expected = hashlib.md5(b"\xf9" + token.code.encode() + b"\xef\r\xd8\x0b").hexdigest()
+        expected = hashlib.md5(b"\xf9" + token.code.encode() + b"\xef\r\xd8\x0b" * 4).hexdigest()
         self.assertEqual(parse_qs(url.query), {"username": [token.code], "password": [expected]})
         self.assertIn("wrong letter", self._post("/in", {"code": token.code[:-1] + ("a" if token.code[-1] != "a" else "b")}, **ARRIVAL).text)
 
