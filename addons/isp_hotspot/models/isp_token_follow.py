@@ -77,8 +77,8 @@ class IspToken(models.Model):
 
     @api.model
     def _follow_unsold(self):
-        """Tokens that were made until a date and never given out."""
-        self._follow(SQL("'expired'"), SQL("t.state = 'made' AND t.counting = 'date' AND t.ends_at <= %s", fields.Datetime.now()))
+        """Tokens that were good until a date and never given out."""
+        self._follow(SQL("'expired'"), SQL("t.state = 'made' AND t.ends_at <= %s", fields.Datetime.now()))
 
     @api.model
     def _follow(self, state, condition):

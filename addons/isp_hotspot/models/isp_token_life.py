@@ -49,7 +49,7 @@ class IspToken(models.Model):
         tokens._note("unblocked", note)
         return tokens
 
-    def _pause(self):
+    def _pause(self, note=""):
         """The time stands still and nobody is on line, until ``_resume``.
 
         :raise UserError: its end is a date; it is not in use
@@ -62,9 +62,9 @@ class IspToken(models.Model):
             raise UserError(self.env._("Only a token that is good can be paused."))
         tokens.write({"paused_at": fields.Datetime.now()})
         tokens.access_id._apply({"state": "blocked"})
-        tokens._note("paused")
+        tokens._note("paused", note)
 
-    def _resume(self):
+    def _resume(self, note=""):
         """The time runs on: what was left is left."""
         tokens = self._lock().filtered("paused_at")
         for token in tokens:
@@ -72,9 +72,9 @@ class IspToken(models.Model):
             token.paused_at = False
             if token.state in GOOD:
                 token.access_id._apply({"state": "allowed"})
-        tokens._note("resumed")
+        tokens._note("resumed", note)
 
-    def _extend(self, seconds):
+    def _extend(self, seconds, note=""):
         """So many seconds more; one that is over is good again.
 
         :raise UserError: it is blocked or refunded, or the sum is more than a year
@@ -95,7 +95,7 @@ class IspToken(models.Model):
             token._shift(seconds_more)
             if token.state in ("expired", "used_up"):
                 token._set_state("in_use" if token.first_used or facts[token.id]["first"] else "sold" if token.sold_at else "made", ended_at=False)
-        tokens._note("extended", f"+{seconds} s")
+        tokens._note("extended", f"+{seconds} s {note}".strip())
 
     def _shift(self, seconds, count=True):
         """Move the end. :param count: the time that was bought grows too"""
@@ -112,13 +112,13 @@ class IspToken(models.Model):
         access._apply(vals)
         self.write({"seconds": self.seconds + seconds if count or self.counting == "first" else self.seconds, "ends_at": access.valid_until})
 
-    def _move(self):
+    def _move(self, note=""):
         """It goes on on another device: those on line are put off and count no more. Nothing of its time is lost."""
         tokens = self._lock()
         # Odoo's moments have no fractions of a second: a session that began in this one is among those put off.
         tokens.access_id._apply({"moved_at": fields.Datetime.now() + timedelta(seconds=1)})
         tokens.access_id._queue_disconnect()
-        tokens._note("moved")
+        tokens._note("moved", note)
 
     # === Parts ===
 

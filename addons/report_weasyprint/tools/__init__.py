@@ -8,4 +8,5 @@ for _name, _level in (("weasyprint", logging.CRITICAL), ("fontTools", logging.WA
         logging.getLogger(_name).setLevel(_level)
 
 from .fetcher import InsideFetcher  # noqa: E402
+from .cards import Sheet, print_cards  # noqa: E402
 from .pdf import html_to_pdf  # noqa: E402

@@ -52,6 +52,11 @@ def html_to_pdf(html, *, fetcher, base_url, page_css=""):
     :param str page_css: style sheet of the lowest rank
     :return: bytes
     """
+    return set_html(html, fetcher=fetcher, base_url=base_url, page_css=page_css).write_pdf()
+
+
+def set_html(html, *, fetcher, base_url, page_css=""):
+    """As ``html_to_pdf``. :return: the ``weasyprint.Document``, not yet written"""
     document = HTML(string=html, base_url=base_url, url_fetcher=fetcher)
     roll = document.etree_element.get("data-roll")
     if roll:
@@ -66,4 +71,4 @@ def html_to_pdf(html, *, fetcher, base_url, page_css=""):
         for page in pages.pages:
             if ROLL_END in page.anchors:
                 page.height = page.anchors[ROLL_END][3]
-    return pages.write_pdf()
+    return pages
