@@ -239,7 +239,7 @@ class IspReseller(models.Model):
                 """
                 WITH entry AS (
                     SELECT *, (at + interval '2 hours')::date AS day, COALESCE(batch_id, -id) AS piece FROM isp_reseller_entry WHERE reseller_id = %(reseller)s)
-                SELECT day, kind, max(id) AS last, sum(count)::integer, sum(price), sum(commission), sum(amount), sum(debt),
+                SELECT day, kind, max(id) AS last, COALESCE(sum(count), 0)::integer, sum(price), sum(commission), sum(amount), sum(debt),
                        max(batch_id), CASE WHEN count(*) = 1 THEN max(reference) END, CASE WHEN count(*) = 1 THEN max(note) END,
                        (%(low)s::date IS NULL OR day >= %(low)s::date) AS shown
                   FROM entry WHERE %(high)s::date IS NULL OR day < %(high)s::date

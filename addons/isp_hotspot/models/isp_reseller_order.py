@@ -1,12 +1,18 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 
 class IspTokenOrder(models.Model):
     _inherit = "isp.token.order"
 
     reseller_id = fields.Many2one("isp.reseller", string="Reseller", readonly=True, ondelete="restrict", index="btree_not_null")
+
+    def write(self, vals):
+        """Only what is done with an order changes it; nobody does by hand."""
+        if not self.env.su:
+            raise AccessError(self.env._("What was given or sold is not changed by hand."))
+        return super().write(vals)
 
     def _on_issued(self):
         """Override: what a reseller sells is paid from the float, in the transaction that makes the token. Key: ``sale/<token>``.

@@ -4,13 +4,15 @@ import uuid
 from psycopg2 import errors
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 
 from ..engine import life
 
 STATES = [("making", "Being made"), ("made", "Made"), ("given", "Given out"), ("blocked", "Blocked")]
 #: The largest batch, and how many of it one transaction makes: the request that asks for them, then a job each.
 MOST, AT_ONCE = 100_000, 10_000
+#: What staff write; all else follows from what is done with the batch.
+_BY_HAND = {"name", "note", "message_follower_ids", "message_ids", "activity_ids"}
 
 
 class IspTokenBatch(models.Model):
@@ -74,6 +76,11 @@ class IspTokenBatch(models.Model):
             batch.time_text = life_text(self.env, batch.seconds) if batch.seconds else ""
 
     # === CRUD ===
+
+    def write(self, vals):
+        if not self.env.su and not vals.keys() <= _BY_HAND:
+            raise AccessError(self.env._("Of a batch only name and note are changed by hand."))
+        return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
     def _unlink_only_empty(self):

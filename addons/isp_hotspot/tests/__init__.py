@@ -2,3 +2,10 @@ from . import test_engine
 from . import test_token
 from . import test_order
 from . import test_money
+from . import test_batch
+from . import test_desk
+from . import test_desk_rights
+from . import test_import
+from . import test_print
+from . import test_reseller
+from . import test_reseller_pages

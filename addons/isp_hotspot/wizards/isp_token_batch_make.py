@@ -41,7 +41,7 @@ class IspTokenBatchMake(models.TransientModel):
 
     def action_make(self):
         self.ensure_one()
-        self.env["isp.token.batch"].check_access("create")
+        self.env["isp.token.batch"].check_access("write")
         self.site_id.check_access("read")
         batch = self.env["isp.token.batch"]._place(self.site_id, self.uuid, self._prepare_terms(), self.count, name=self.name, until=self.until, note=self.note)
         return {"type": "ir.actions.act_window", "res_model": "isp.token.batch", "res_id": batch.id, "view_mode": "form"}

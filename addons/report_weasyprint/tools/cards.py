@@ -77,8 +77,7 @@ class _Printer:
         self.pdf.add_object(resources)
         self.pdf.pages["Kids"].clear()
         self.pdf.pages["Count"] = 0
-        for unused in (page, content):
-            unused.free = "f"
+        content.stream = []  # nobody shows it any more
         return resources.reference
 
     def print(self, cards):
