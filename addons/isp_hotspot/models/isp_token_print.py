@@ -141,7 +141,7 @@ class IspTokenPrint(models.Model):
         return {
             "pair": pair,
             "ssid": site.ssid or site.name,
-            "time": batch.time_text,
+            "duration": batch.time_text,
             "price": batch.currency_id.format(batch.price) if batch.price else self.env._("Free"),
             "how": self.env._("Join the WiFi, open any page, type user and password. Or scan.") if pair else self.env._("Join the WiFi, open any page, type the code. Or scan."),
             "terms": next(iter((site.terms or "").strip().splitlines()), "")[:120],
