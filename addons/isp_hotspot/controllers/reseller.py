@@ -9,6 +9,9 @@ from odoo.http import content_disposition, request
 
 from .batch import csv_response
 
+#: Money that changes hands on the owner's page; a correction is made by staff.
+BY_OWNER = ("topup", "settle", "payback")
+
 
 class ResellerPages(http.Controller):
     """A reseller's page (sell, float, own sales, statement) and the owner's page of resellers. Hand-written, light, no scripts.
@@ -66,7 +69,7 @@ class ResellerPages(http.Controller):
     def take(self, reseller_id, key="", kind="topup", amount="", lang=None, **_kwargs):
         env = self._env(lang)
         reseller = self._theirs(env).filtered(lambda one: one.id == reseller_id)
-        if not reseller or kind not in ("topup", "settle", "payback"):
+        if not reseller or kind not in BY_OWNER:
             raise NotFound()
         try:
             key = str(uuid.UUID(key))
@@ -132,7 +135,9 @@ class ResellerPages(http.Controller):
 
     def _owners_page(self, env, error=""):
         resellers = self._theirs(env)
-        return self._render(env, "isp_hotspot.reseller_owners", {"resellers": resellers.sudo(), "keys": {one.id: str(uuid.uuid4()) for one in resellers}, "error": error})
+        kinds = [kind for kind in env["isp.reseller.cash"]._fields["kind"]._description_selection(env) if kind[0] in BY_OWNER]
+        values = {"resellers": resellers.sudo(), "keys": {one.id: str(uuid.uuid4()) for one in resellers}, "kinds": kinds, "error": error}
+        return self._render(env, "isp_hotspot.reseller_owners", values)
 
     def _render(self, env, template, values):
         data = env["res.lang"].sudo()._get_data(code=env.context["lang"])

@@ -13,11 +13,12 @@ from .common import pages_of, text_of
 
 CARD = """<style>@page { size: 60mm 28mm; margin: 0 } body { margin: 0 } #qr { width: 16mm; height: 16mm } #code, #b { width: 50mm; height: 5mm }</style>
 <body dir="rtl"><div id="code"></div><div>ساعة واحدة</div><div id="qr"></div></body>"""
+A4 = Sheet(3, 10)
 
 
 @tagged("post_install", "-at_install")
 class TestCards(BaseCase):
-    def _print(self, cards, html=CARD, sheet=Sheet(3, 10), **more):
+    def _print(self, cards, html=CARD, sheet=A4, **more):
         return print_cards(html, cards, fetcher=URLFetcher(), base_url="http://localhost", sheet=sheet, **more)
 
     def _read(self, pdf, page=0):
