@@ -3,6 +3,7 @@ from . import isp_router
 from . import isp_site
 from . import isp_site_desk
 from . import isp_token_offer
+from . import isp_token_offer_desk
 from . import isp_token
 from . import isp_token_event
 from . import isp_token_life

@@ -8,6 +8,11 @@ class IspTokenOrder(models.Model):
 
     reseller_id = fields.Many2one("isp.reseller", string="Reseller", readonly=True, ondelete="restrict", index="btree_not_null")
 
+    def _compute_display_name(self):
+        """The code; where there is none yet, when it was asked for."""
+        for order in self:
+            order.display_name = order.sudo().token_id.code or fields.Datetime.to_string(order.ordered_at)
+
     def write(self, vals):
         """Only what is done with an order changes it; nobody does by hand."""
         if not self.env.su:

@@ -111,3 +111,10 @@ class TestDesk(BatchCommon):
             action = getattr(self.site.with_user(self.care), f"action_view_{name}")()
             found = self.env[model].search(action["domain"])
             self.assertEqual((action["res_model"], found.site_id), (model, self.site if name in ("tokens", "orders") else self.site.browse()))
+
+    def test_time_of_an_offer_as_it_is_said(self):
+        self.assertEqual((self.offer.time_count, self.offer.time_unit), (1, "hour"))
+        self.offer.write({"time_count": 2, "time_unit": "week"})
+        self.assertEqual(self.offer.seconds, 14 * 86400)
+        offer = self.env["isp.token.offer"].create({"site_id": self.site.id, "name": "Lunch", "time_count": 45, "time_unit": "minute"})
+        self.assertEqual((offer.seconds, offer.time_count, offer.time_unit), (2700, 45, "minute"))

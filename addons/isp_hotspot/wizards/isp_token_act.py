@@ -1,9 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
 
-from ..engine import life
-
-UNITS = {"minute": 60, "hour": life.HOUR, "day": life.DAY, "week": 7 * life.DAY, "month": 30 * life.DAY}
+from ..models.isp_token_offer_desk import UNITS
 
 
 class IspTokenAct(models.TransientModel):

@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine import life
-from .isp_token_act import UNITS
+from ..models.isp_token_offer_desk import UNITS
 
 
 class IspTokenBatchMake(models.TransientModel):

@@ -271,7 +271,7 @@ class IspAccess(models.Model):
             verdict = self.env._("Access-Reject (no password set)")
         else:
             verdict = "Access-Accept"
-        lines = [f"{name} = {value}" for name, value in rows if name not in ("Cleartext-Password", "Auth-Type")]
+        lines = [f"{name} = {value}" for name, value in rows if name not in ("Cleartext-Password", "Auth-Type", "Tmp-Integer-1")]
         return [verdict, *lines]
 
     def _wire_profiles(self):

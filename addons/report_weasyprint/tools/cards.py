@@ -18,7 +18,7 @@ from .pdf import set_html
 MM = 72 / 25.4
 _PX = 0.75  # CSS pixels to points
 _FONT = "Courier-Bold"  # one of the fonts every PDF program has; each of its letters is as wide
-_ADVANCE, _HEIGHT = 0.6, 0.57  # of the font's size: a letter's width, and the height of a small letter with its ascender
+_ADVANCE, _DESCENT = 0.6, 0.24  # of the font's size: a letter's width, and what is below the line
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ class _Printer:
 
     def _code(self, text, left, top, right, bottom):
         """As large as fits, in the middle of its place."""
-        size = min((bottom - top) / _HEIGHT, (right - left) / _ADVANCE / len(text))
+        size = min(bottom - top, (right - left) / _ADVANCE / len(text))
         x = (left + right - size * _ADVANCE * len(text)) / 2
-        return _text(text, x, self.height - (top + bottom + size * _HEIGHT) / 2, size)
+        return _text(text, x, self.height - (top + bottom + size) / 2 + _DESCENT * size, size)
 
     def _qr(self, text, left, top, right, bottom):
         """Four light modules around it belong to it."""
