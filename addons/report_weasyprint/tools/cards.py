@@ -105,7 +105,7 @@ class _Printer:
 
     def _code(self, text, left, top, right, bottom):
         """As large as fits, in the middle of its place."""
-        size = min(bottom - top, (right - left) / _ADVANCE / len(text))
+        size = min(0.92 * (bottom - top), (right - left) / _ADVANCE / len(text))
         x = (left + right - size * _ADVANCE * len(text)) / 2
         return _text(text, x, self.height - (top + bottom + size) / 2 + _DESCENT * size, size)
 
