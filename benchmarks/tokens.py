@@ -199,8 +199,8 @@ def _print_plainly(env, batch, count: int) -> float:
         text = card.replace('<div id="qr"></div>', f'<img style="width: 22mm; height: 22mm; image-rendering: pixelated" src="data:image/png;base64,{data}">')
         for name in ("code", "number"):
             text = text.replace(f'<div id="{name}"></div>', f"<div>{given[name]}</div>")
-        cards.append(f'<div class="card">{text}</div>')
-    style = "<style>@page { size: 210mm 297mm; margin: 8.5mm 10mm } body { width: auto; height: auto; display: block; border: 0 } .card { width: 63.3mm; height: 28mm; float: left; display: flex; overflow: hidden }</style>"
+        cards.append(text)
+    style = "<style>@page { size: 210mm 297mm; margin: 8.5mm 10mm } .card { position: static; float: left }</style>"
     base_url = env["ir.actions.report"]._get_report_url()
     pdf = html_to_pdf(f"{head}{style}<body>{''.join(cards)}</body></html>", fetcher=InsideFetcher(env, base_url), base_url=base_url)
     seconds = time.perf_counter() - began

@@ -4,7 +4,7 @@ import uuid
 from psycopg2 import errors
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, ConcurrencyError, UserError
 
 from ..engine import life
 
@@ -128,7 +128,7 @@ class IspTokenBatch(models.Model):
         :param until: none is good after this moment (UTC)
         :return: the ``isp.token.batch`` (sudo)
         :raise UserError: closed, too many, another hotspot's key
-        :raise SerializationFailure: the same at the same moment: Odoo runs the request again, and it finds the first
+        :raise ConcurrencyError: the same at the same moment: Odoo runs the request again, and it finds the first
 
         Transaction: the caller's.
         """
@@ -164,7 +164,7 @@ class IspTokenBatch(models.Model):
                 batch = self.create(vals)
                 batch.flush_recordset()
         except errors.UniqueViolation as error:
-            raise errors.SerializationFailure(str(error)) from error
+            raise ConcurrencyError(str(error)) from error
         return batch
 
     def _fill(self):

@@ -1,11 +1,13 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import base64
 import io
+from datetime import timedelta
 from unittest.mock import patch
 
 import pypdfium2
 import zxingcpp
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -44,6 +46,17 @@ class TestPrint(BatchCommon):
                 self.assertNotIn("Second line", texts[0])
         width, height = pages_of(self._pdf(batch))[0].mediabox[2:]
         self.assertEqual((round(float(width) * 25.4 / 72), round(float(height) * 25.4 / 72)), (210, 297))
+
+    def test_long_words_push_nothing_off_the_card(self):
+        self.site.write({"ssid": "W" * 32, "terms": "x " * 300, "login_mode": "pair"})
+        self.env["isp.token.offer"].search([]).price = 123456789
+        batch = self._batch(31, until=fields.Datetime.now() + timedelta(days=40))
+        for lang in ("en_US", "ar_001"):
+            for paper, on_sheet in (("a4_30", 30), ("a4_50", 31), ("slip", 1)):
+                with self.subTest(paper=paper, lang=lang):
+                    pdf = self._pdf(batch, paper, lang)
+                    self.assertEqual(len(pages_of(pdf)), -(-31 // on_sheet))
+                    self.assertEqual(len(self._codes(pdf)), on_sheet)
 
     def test_user_and_password(self):
         self.site.login_mode = "pair"
