@@ -77,11 +77,13 @@ def _in_odoo(instance: Instance, options) -> dict:
     from odoo.api import Environment
     from odoo.modules.registry import Registry
 
-    odoo.tools.config.parse_config(["-c", str(instance.odoo.conf()), "--log-level=error"])
+    odoo.tools.config.parse_config(["-c", str(instance.odoo.conf()), "--log-level=error", "--log-handler=weasyprint:ERROR"])
     with Registry(DATABASE).cursor() as cr:
         env = Environment(cr, 1, {"tracking_disable": True})
         env.company.partner_id.country_id = env.ref("base.ss")
         site = env["isp.site"].search([("name", "=", "Bench")], limit=1) or env["isp.site"].create({"name": "Bench", "ssid": "Bench WiFi", "terms": "No refund."})
+        if not site.router_ids:
+            env["isp.router"].create({"name": "Bench", "nas_ip": "127.0.0.1", "radius_secret": radius.SECRET.decode(), "site_id": site.id})
         cr.commit()
         made, stock, orm = [], [], []
         for number in range(options.rounds):
@@ -216,10 +218,7 @@ def _print_plainly(env, batch, count: int) -> float:
 def _log_ins(instance: Instance, options) -> dict:
     step(f"{options.stored} tokens in our table, {options.users} users in the peer's")
     sql = f"""
-        TRUNCATE isp_access_use, isp_session, isp_quota_counter, isp_login_guess;
-        DELETE FROM isp_router;
-        INSERT INTO isp_router (name, nas_ip, radius_secret, coa_port, active, zone, outside, site_id)
-        SELECT 'Bench', '127.0.0.1', '{radius.SECRET.decode()}', 3799, true, id, false, id FROM isp_site WHERE name = 'Bench' LIMIT 1;
+        TRUNCATE isp_access_use, isp_session, isp_quota_counter, isp_login_guess CASCADE;
         WITH site AS (SELECT id, company_id FROM isp_site WHERE name = 'Bench' LIMIT 1),
         made AS (
             INSERT INTO isp_access (name, password, company_id, state, zone, use_seconds, device_limit, refuse_ended, own_rate, quota_bytes, time_limit, quota_day, mac_login, mac_bound)

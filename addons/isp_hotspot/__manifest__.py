@@ -14,6 +14,7 @@
         "security/ir.model.access.csv",
         "security/isp_hotspot_rules.xml",
         "data/product_data.xml",
+        "security/isp_hotspot_desk_rules.xml",
         "data/ir_cron_data.xml",
         "data/isp_owner_data.xml",
         "security/isp_hotspot_desk_rules.xml",

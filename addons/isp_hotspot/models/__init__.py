@@ -12,6 +12,15 @@ from . import isp_token_follow
 from . import isp_token_desk
 from . import isp_token_batch
 from . import isp_token_pages
+from . import isp_token_batch_block
+from . import isp_token_batch_csv
+from . import isp_token_print
+from . import isp_token_import
+from . import isp_token_import_line
+from . import isp_reseller
+from . import isp_reseller_entry
+from . import isp_reseller_batch
+from . import isp_reseller_token
 from . import isp_token_order
 from . import isp_hotspot_tariff
 from . import isp_site_money
