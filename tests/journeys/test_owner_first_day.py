@@ -13,10 +13,11 @@ import pytest
 from instances import env_of
 from stack.browser import PHONE, sideways, tab
 from stack.shell import wait_for
-from test_owner_app import AMINA, GUEST, PATIENCE, PAYER, WIFI, House, _furnish, give, sign_in
+from test_owner_app import AMINA, GUEST, PAYER, WIFI, House, _furnish, give, sign_in
 
 from simulators.routeros.vocabulary import VERSIONS
 
+PATIENCE = 60
 ROUTER, ADDRESS, DEVICE = "tea", "127.0.47.1", "AA:BB:CC:00:00:07"
 
 
@@ -66,7 +67,8 @@ def day(make_instance):
 
 
 def _isp_has_set_up_routers_before(env, instance):
-    """What its routers have in common is taken over by the owner's."""
+    """What its routers have in common is taken over by the owner's; owners' routers stand in a network of their own."""
+    env["ir.config_parameter"].set_param("isp_hotspot.router_networks", "127.0.47.0/24")
     env["ir.config_parameter"].set_param("isp_network.setup_base_url", f"http://127.0.0.1:{instance.ports['odoo']}")
     setup = env["isp.router.setup"].create(
         {
@@ -102,6 +104,7 @@ def test_signs_up_and_pastes_one_line(day, amina):
     page.fill("input[type=password]", WIFI)
     page.click("button[type=submit]")
     page.click("text=MikroTik")
+    page.click("button:has-text('ether2')")
     page.click("button[type=submit]")
     page.wait_for_selector("label:has-text('Address of the router') + input:visible")
     page.fill("label:has-text('Address of the router') + input", ADDRESS)

@@ -32,15 +32,6 @@ from . import account_payment
 from . import isp_token_order_guest
 from . import isp_portal_try
 from . import isp_router_setup
-from . import isp_token_batch_block
-from . import isp_token_batch_csv
-from . import isp_token_print
-from . import isp_token_import
-from . import isp_token_import_line
-from . import isp_reseller
-from . import isp_reseller_entry
-from . import isp_reseller_batch
-from . import isp_reseller_token
 from . import isp_reseller_order
 from . import payment_transaction
 from . import res_company
