@@ -269,7 +269,7 @@ class IspRouter(models.Model):
                 """
                 UPDATE isp_session SET stopped = last_event, presumed = true, cause = 'NAS-Reboot'
                  WHERE id IN (SELECT id FROM isp_session WHERE nas_ip = %(nas)s AND updated < %(moment)s AND started < %(moment)s
-                                 AND (stopped IS NULL OR (stopped > %(unheard)s AND presumed AND cause = 'Lost-Service'))
+                                 AND (stopped IS NULL OR (updated > %(unheard)s AND presumed AND cause = 'Lost-Service'))
                                ORDER BY id FOR UPDATE SKIP LOCKED)
                 """,
                 nas=self.nas_ip,

@@ -94,12 +94,12 @@ class IspSession(models.Model):
         self.ensure_one()
         if not self.stopped:
             return True
-        return bool(self.presumed and self.cause == "Lost-Service" and self.stopped > fields.Datetime.now() - UNHEARD)
+        return bool(self.presumed and self.cause == "Lost-Service" and self.updated > fields.Datetime.now() - UNHEARD)
 
     @api.model
     def _search_may_live(self, access_ids):
         """:return: sessions of these accesses that ``_may_live``"""
-        unheard = fields.Domain([("presumed", "=", True), ("cause", "=", "Lost-Service"), ("stopped", ">", fields.Datetime.now() - UNHEARD)])
+        unheard = fields.Domain([("presumed", "=", True), ("cause", "=", "Lost-Service"), ("updated", ">", fields.Datetime.now() - UNHEARD)])
         return self.search(fields.Domain("access_id", "in", access_ids) & (fields.Domain("stopped", "=", False) | unheard))
 
     def _queue_disconnect(self):
@@ -131,7 +131,7 @@ class IspSession(models.Model):
         self.env.cr.execute(
             SQL(
                 """
-                UPDATE isp_session SET stopped = least(last_event, %(now)s), presumed = true, cause = 'Lost-Service'
+                UPDATE isp_session SET stopped = CASE WHEN updated > %(ahead)s THEN least(last_event, %(now)s) ELSE last_event END, presumed = true, cause = 'Lost-Service'
                  WHERE id IN (SELECT id FROM isp_session WHERE stopped IS NULL AND (updated < %(limit)s OR updated > %(ahead)s)
                                ORDER BY id LIMIT 5000 FOR UPDATE SKIP LOCKED)
                 """,

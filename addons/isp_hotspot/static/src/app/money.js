@@ -15,13 +15,14 @@ export function moneyScreen() {
 
 function parts(found, draw) {
     const { tariff } = found;
+    const number = `\u2066+${app.site.momo}\u2069`;
     const terms = [tariff.momo ? _t("%(percent)s % of mobile money", { percent: tariff.momo }) : null, tariff.fixed ? _t("%(amount)s for each sale", { amount: money(tariff.fixed) }) : null, tariff.cash ? _t("%(percent)s % of cash", { percent: tariff.cash }) : null].filter(Boolean).join(" · ");
     const fact = (label, amount, style = "dd") => (amount || style !== "dd" ? [h("dt", label), h(style, money(amount))] : []);
     return [
         h("section.card",
             h("small", _t("To be paid out to you")),
             h("b.sum", money(found.due)),
-            found.can ? action(_t("Pay out now"), () => ask(_t("Pay out now"), _t("%(amount)s go to the number %(number)s.", { amount: money(found.due), number: `\u2066+${app.site.momo}\u2069` }), _t("Pay out"), async () => {
+            found.can ? action(_t("Pay out now"), () => ask(_t("Pay out now"), _t("%(amount)s go to the number %(number)s.", { amount: money(found.due), number }), _t("Pay out"), async () => {
                 draw(await call("payout"));
                 toast(_t("It is on its way."));
             })) : app.site.momo ? null : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number")),
