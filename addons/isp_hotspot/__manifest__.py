@@ -17,7 +17,6 @@
         "security/isp_hotspot_desk_rules.xml",
         "data/ir_cron_data.xml",
         "data/isp_owner_data.xml",
-        "security/isp_hotspot_desk_rules.xml",
         "report/isp_reseller_report.xml",
         "report/isp_token_card_templates.xml",
         "wizards/isp_token_act_views.xml",

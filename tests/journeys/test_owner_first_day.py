@@ -198,7 +198,7 @@ def test_the_owner_is_paid_out(day, amina):
     assert sideways(page) <= 1
     page.click("button:has-text('Pay out now')")
     page.click("dialog button:has-text('Pay out')")
-    page.wait_for_selector("text=It is on its way.")
+    page.wait_for_selector(".badge.pending:has-text('on its way')")
     with env_of(day.instance) as env:
         env["isp.wallet.payout"]._cron_wallet()
     wait_for(lambda: _paid(day), PATIENCE, "the money at the owner")
