@@ -152,7 +152,7 @@ class TestRouter(NetworkCommon):
     def test_sessions_that_are_over_for_sure(self):
         """A Stop came, the router was restarted, or it was long ago: nothing is sent."""
         self._online()
-        for change in ("cause = 'NAS-Reboot', presumed = true, stopped = now()", "cause = 'User-Request', presumed = false", "cause = 'Lost-Service', presumed = true, stopped = now() - interval '4 days'"):
+        for change in ("cause = 'NAS-Reboot', presumed = true, stopped = now()", "cause = 'User-Request', presumed = false", "cause = 'Lost-Service', presumed = true, stopped = now() - interval '4 days', updated = now() - interval '4 days'"):
             self.env.cr.execute(f"UPDATE isp_session SET stopped = now(), {change}" if "stopped" not in change else f"UPDATE isp_session SET {change}")  # pylint: disable=sql-injection
             self.env.invalidate_all()
             with trap_jobs() as trap:
