@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import time
+import unittest.mock
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def env_of(instance, **context):
 
 @contextlib.contextmanager
 def _connected_to(instance):
-    """Point Odoo's settings in this process to the instance's PostgreSQL."""
+    """Point Odoo's settings in this process to the instance's PostgreSQL and to its key of secrets."""
     from odoo.tools import config
 
     # Under pytest-odoo this process is in test mode, in which loading a registry looks for tests to run.
@@ -102,7 +103,8 @@ def _connected_to(instance):
     for name, value in wanted.items():
         config[name] = value
     try:
-        yield
+        with unittest.mock.patch.dict(os.environ, ISP_SECRET_KEY=instance.secrets["fernet"]):
+            yield
     finally:
         for name, value in before.items():
             config[name] = value

@@ -390,58 +390,7 @@ def test_poison_is_acknowledged_and_kept(instance, nas):
     assert nas.account("Tunnel-Start", "achol", "poison-2").code == "Accounting-Response"
 
 
-# --- the database is away ---
-
-
-def test_database_away_and_back(outage):
-    """Packets wait on disk and are counted once, though FreeRADIUS is killed while it drains them."""
-    nas = Nas(outage)
-    users, per_user = 60, 5
-    assert nas.login("achol", "pw-achol").code == ACCEPT
-    names = [f"out{number}" for number in range(users)]
-    with env_of(outage) as env:
-        plan = env["isp.plan"].search([("code", "=", "J-HOME")])
-        env["isp.access"].create([{"name": name, "password": name, "plan_id": plan.id, "state": "allowed"} for name in names])
-    _forget_connections(outage)
-
-    outage.postgres.stop()
-    assert nas.raw_login(b"achol", "pw-achol", timeout=6) is None, "silence, so that the router asks its second server"
-    assert nas.raw_login(b"achol", "wrong", timeout=6) is None
-    happened = int(time.time()) - 3600
-    for number, name in enumerate(names):
-        for part in range(per_user + 1):
-            status = "Start" if not part else "Stop" if part == per_user else "Interim-Update"
-            counters = {"Acct_Session_Time": 300 * part, "Acct_Input_Octets": 10 * part, "Acct_Output_Octets": 100 * part}
-            reply = nas.account(status, name, f"s-{number}", Event_Timestamp=happened + 300 * part, **counters)
-            assert reply.code == "Accounting-Response"
-    for status, user, more in (
-        ("Interim-Update", "bad' \\\" name\nx", {}),
-        ("Stop", "achol", {"Acct_Input_Gigawords": 4_000_000_000}),
-        ("Tunnel-Start", "achol", {}),
-    ):
-        assert nas.account(status, user, "odd", **more).code == "Accounting-Response"
-    assert list(outage.radius.waiting.glob("detail-*")), "they wait on disk"
-
-    outage.postgres.start()
-    counted = "SELECT count(*) FROM isp_session WHERE session_id LIKE 's-%'"
-    wait_for(lambda: int(_query(outage, counted)) > 3, 60, "first packets drained")
-    outage.radius.kill()
-    assert int(_query(outage, counted)) < users, "killed in the middle"
-    outage.radius.start()
-    wait_for(lambda: not list(outage.radius.waiting.glob("detail*")), 90, "all packets drained")
-
-    sums = "SELECT count(*), sum(bytes_up), sum(bytes_down), sum(seconds), count(stopped) FROM isp_session WHERE session_id LIKE 's-%'"
-    want = [users, users * 10 * per_user, users * 100 * per_user, users * 300 * per_user, users]
-    assert [int(v) for v in _query(outage, sums).split("\t")] == want
-    usage = (
-        "SELECT sum(bytes_up), sum(bytes_down), sum(seconds) FROM isp_usage u JOIN isp_access a ON a.id = u.access_id"
-        " WHERE a.name LIKE 'out%'"
-    )
-    assert [int(v) for v in _query(outage, usage).split("\t")] == want[1:4]
-    starts = _query(outage, "SELECT DISTINCT extract(epoch FROM started)::bigint FROM isp_session WHERE session_id LIKE 's-%'")
-    assert starts == str(happened), "the true times, not those of the replay"
-    assert int(_query(outage, "SELECT count(*) FROM isp_acct_quarantine")) == 1
-    assert nas.login("achol", "pw-achol").code == ACCEPT
+# --- the database is away (the story of a whole power cut: test_power_cut.py) ---
 
 
 def test_old_packets_keep_their_time(outage):
