@@ -63,7 +63,7 @@ class FreeRadius:
     def ready(self) -> bool:
         """Does it answer Status-Server?"""
         question = f"Packet-Src-IP-Address = {_HEALTH_IP}, Message-Authenticator = 0x00"
-        command = ["radclient", "-q", "-r", "1", "-t", "1", f"127.0.0.1:{self.auth_port}", "status", self._health_secret]
+        command = ["radclient", "-q", "-r", "1", "-t", "1", "--", f"127.0.0.1:{self.auth_port}", "status", self._health_secret]
         answer = subprocess.run(command, input=question, text=True, capture_output=True, check=False)
         return answer.returncode == 0
 
