@@ -42,7 +42,7 @@ class Nas:
         port = radius.acct_port if kind == "acct" else radius.auth_port
         lines = [f"{name} = {_quote(value)}" for name, value in attributes.items()]
         lines.append(f"Packet-Src-IP-Address = {self.source}")
-        command = ["radclient", "-x", "-r", str(tries), "-t", str(timeout), f"127.0.0.1:{port}", kind, self.secret]
+        command = ["radclient", "-x", "-r", str(tries), "-t", str(timeout), "--", f"127.0.0.1:{port}", kind, self.secret]
         result = subprocess.run(command, input="\n".join(lines), text=True, errors="replace", capture_output=True, check=False)
         head, _, tail = result.stdout.partition("Received ")
         if not tail:

@@ -144,7 +144,7 @@ def radclient(router, kind, attributes, secret=SECRET):
     """:return: (acknowledged, what radclient printed); acknowledged is None when nothing came back"""
     port = router.singleton("radius/incoming")["port"]
     text = ", ".join(f'{name} = "{value}"' if isinstance(value, str) else f"{name} = {value}" for name, value in attributes.items())
-    command = ["radclient", "-x", "-r", "1", "-t", "1", f"{router.address}:{port}", kind, secret]
+    command = ["radclient", "-x", "-r", "1", "-t", "1", "--", f"{router.address}:{port}", kind, secret]
     result = subprocess.run(command, input=text, text=True, capture_output=True, timeout=20, check=False)
     output = result.stdout + result.stderr
     if "No reply" in output or "NAK" not in output and "ACK" not in output:
