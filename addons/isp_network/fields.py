@@ -59,8 +59,7 @@ class Sentence(fields.Char):
 
     def is_said(self, record, sentence):
         """:return: whether the record says this very sentence"""
-        record[self.name]  # reads it
-        return self._get_cache(record.env).get(record.id) == self.convert_to_cache(sentence, record)
+        return bool(record[self.name]) and self._get_cache(record.env).get(record.id) == self.convert_to_cache(sentence, record)
 
     @staticmethod
     def _said(value):

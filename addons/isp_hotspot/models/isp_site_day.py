@@ -54,7 +54,7 @@ class IspSiteDay(models.Model):
         """:return: [(site, day)] of own sites with sales that stand on no day, the oldest first; today is not over"""
         self.env.flush_all()
         found = []
-        for company in self.env["res.company"].search([]):
+        for company in self.env["isp.site"].search([("own", "=", True)]).company_id:
             rows = self.env.execute_query(
                 SQL(
                     """

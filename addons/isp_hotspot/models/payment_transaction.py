@@ -60,5 +60,4 @@ class PaymentTransaction(models.Model):
 
     def _isp_lend_time(self):
         """Override of `isp_billing_momo`: a guest's payment lends no line its time."""
-        if not self.isp_token_order_id:
-            super()._isp_lend_time()
+        return None if self.isp_token_order_id else super()._isp_lend_time()

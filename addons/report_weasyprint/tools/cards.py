@@ -141,7 +141,7 @@ def _dark_runs(modules):
     """:return: (row, first column, length) of dark modules beside each other"""
     for row, line in enumerate(modules):
         column = 0
-        for dark, run in groupby(line):
+        for dark, run in groupby(line):  # pylint: disable=bad-builtin-groupby
             length = len(list(run))
             if dark:
                 yield row, column, length
