@@ -421,6 +421,59 @@ def test_told_by_two_tabs_at_once(house):
     _forget(house, found)
 
 
+def test_two_tabs_of_a_new_telephone(house):
+    """Nothing is known of it yet: it becomes one telephone with one reserve, and what it gave is one order."""
+    found = (*_telephone_of(house)[:2], str(uuid.uuid4()), [])
+    with env_of(house.instance) as env:
+        offer = env["isp.token.offer"].search([("site_id", "=", found[1])], limit=1).id
+    item = {"uuid": str(uuid.uuid4()), "method": "cash", "price": 500, "offer": offer, "age": 1}
+    work = _sync(house, [item], [], found)
+    together(house.instance, work, work, work)
+    assert len(house.rows("isp.site.device", [("uuid", "=", found[2])], "id")) == 1
+    assert len(house.rows("isp.token.order", [("uuid", "=", item["uuid"])], "id")) == 1
+    _forget(house, found)
+
+
+def test_guesses_at_once_are_counted(house):
+    """Twelve at the same moment are not more than five."""
+    from odoo.service.model import retrying
+
+    number = "+211921000077"
+    with env_of(house.instance) as env:
+        codes = env["isp.owner.code"]
+        codes._ask(number, "192.0.2.1")
+        codes.search([("number", "=", number)]).digest = codes._digest(number, "555555")
+
+    def guess(env):
+        assert not retrying(lambda: env["isp.owner.code"]._match(number, "111111"), env)
+
+    for _turn in range(2):
+        together(house.instance, *[guess] * 6)
+    assert house.rows("isp.owner.code", [("number", "=", number)], "tries")[0]["tries"] == 5
+    with env_of(house.instance) as env:
+        assert not env["isp.owner.code"]._match(number, "555555")
+
+
+def test_the_last_code_of_the_hour_is_sent_once(house):
+    """Six ask at the same moment for codes to six numbers; three are left."""
+    from odoo.exceptions import UserError
+    from odoo.service.model import retrying
+
+    numbers = [f"+2119210009{n:02d}" for n in range(6)]
+
+    def ask(number):
+        def work(env):
+            with contextlib.suppress(UserError):
+                retrying(lambda: env["isp.owner.code"]._ask(number, "192.0.2.200"), env)
+
+        return work
+
+    with env_of(house.instance) as env:
+        env["ir.config_parameter"].set_param("isp_hotspot.codes_per_address", "3")
+    together(house.instance, *[ask(number) for number in numbers])
+    assert len(house.rows("isp.sms.message", [("number", "in", numbers)], "id")) == 3
+
+
 def _forget(house, telephone):
     with env_of(house.instance) as env:
         env["isp.site.device"].search([("uuid", "=", telephone[2])])._drop()

@@ -183,10 +183,12 @@ class IspSite(models.Model):
         return {"rows": rows, "more": shown[-1].id if len(orders) > PAGE else None, "tokens": [tokens[token.id] for token in loose] if not before else []}
 
     def _app_found(self, text):
-        """:return: tokens of this hotspot whose code begins so"""
+        """:return: tokens of this hotspot with this code, or whose code begins so"""
         typed = code.clean(text)
         if len(typed) < 3:
             return self.env["isp.token"]
+        if code.is_code(typed):
+            return self.env["isp.token"].search([("site_id", "=", self.id), ("code", "=", typed)])
         return self.env["isp.token"].search([("site_id", "=", self.id), ("code", "=like", f"{typed}%")], limit=PAGE)
 
     def _app_token(self, token_id):

@@ -75,6 +75,7 @@ class IspTokenOrder(models.Model):
     _token_unique = models.UniqueIndex("(token_id) WHERE token_id IS NOT NULL", "This token is of another order.")
     _trial_unique = models.UniqueIndex("(trial_key) WHERE trial_key IS NOT NULL", "This device had its free trial today.")
     _site_index = models.Index("(site_id, done_at)")
+    _list_index = models.Index("(site_id, id)")
 
     # === Ordering ===
 

@@ -167,6 +167,13 @@ class TestOwnerLogin(AppCommon):
         answer = self.log_in()
         self.assertEqual((answer["by"], answer["password"], answer["user"]), ("password", True, self.owner.id))
 
+    def test_second_step_where_one_is_asked_for(self):
+        """Who has two-factor log-in is not let in by the first."""
+        with patch.object(type(self.env["res.users"]), "_mfa_url", lambda _user: "/web/login/totp"):
+            self.assertEqual(self.call("login", number=AMINA, password=PASSWORD), {"totp": "/web/login/totp?redirect=/wifi/app"})
+            with self.assertRaises(JsonRpcException):
+                self.call("me")
+
     # === Setting a password ===
 
     def test_new_owner_sets_a_password(self):
