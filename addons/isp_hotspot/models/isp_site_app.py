@@ -1,8 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import re
 
-from psycopg2 import errors
-
 from odoo import api, fields, models
 from odoo.exceptions import LockError, UserError
 from odoo.fields import Domain
@@ -312,8 +310,6 @@ class IspSite(models.Model):
             return {"uuid": uuid, "state": "later", "text": ""}
         except UserError as error:
             return {"uuid": uuid, "state": "refused", "text": str(error)}
-        except errors.UniqueViolation as error:
-            raise errors.SerializationFailure(str(error)) from error
 
     def _app_cancel(self, item, device):
         """The owner took a refused one out of the list: its code is good for nobody."""

@@ -2,7 +2,7 @@
 from psycopg2 import errors
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.tools import SQL
 
 #: Codes of one offer that a telephone holds, offers for which it does, telephones of one hotspot.
@@ -53,7 +53,7 @@ class IspSiteDevice(models.Model):
                 device = devices.create({"site_id": site.id, "user_id": self.env.user.id, "uuid": uuid, "name": name, "batch_id": batch.id})
         except errors.UniqueViolation as error:
             # Its other tab, in the same moment: Odoo runs this again and finds it.
-            raise errors.SerializationFailure(str(error)) from error
+            raise ConcurrencyError(str(error)) from error
         return device
 
     def _free_tokens(self):

@@ -71,7 +71,7 @@ class IspToken(models.Model):
         }
 
     def _app_do(self, what, seconds=None):
-        """:param what: pause, resume, extend (by ``seconds``), move, block, unblock :raise UserError: it cannot be done with this one"""
+        """:param what: pause, resume, extend (by ``seconds``), move, block, unblock, refund :raise UserError: it cannot be done with this one"""
         self.ensure_one()
         if what == "extend":
             seconds = form.whole(seconds, 60, life.LONGEST)
@@ -80,6 +80,8 @@ class IspToken(models.Model):
             self._extend(seconds)
             return
         methods = {"pause": self._pause, "resume": self._resume, "move": self._move, "block": self._block, "unblock": self._unblock}
+        if self.order_ids:
+            methods["refund"] = self.order_ids._refund
         if what not in methods:
             raise UserError(self.env._("This cannot be done with a token."))
         methods[what]()

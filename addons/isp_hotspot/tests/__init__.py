@@ -7,6 +7,7 @@ from . import test_owner_login
 from . import test_owner_setup
 from . import test_owner_app
 from . import test_owner_sync
+from . import test_owner_money
 from . import test_app_js
 from . import test_batch
 from . import test_desk

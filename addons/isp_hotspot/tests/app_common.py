@@ -11,12 +11,11 @@ PASSWORD = "river-boat-2026"
 API = "/wifi/app/api"
 
 
-class AppCommon(HotspotCommon, HttpCase):
+class AppMixin:
     """Two owners who log in with their numbers, and what their telephones ask."""
 
     @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
+    def _create_logins(cls):
         cls.owner.write({"login": AMINA, "password": PASSWORD})
         cls.other_owner.write({"login": DENG, "password": PASSWORD})
         cls.site.momo_msisdn = "211921000001"
@@ -77,3 +76,10 @@ class AppCommon(HotspotCommon, HttpCase):
     def reserve(self):
         """:return: the tokens that this telephone gets at its first sync"""
         return self.sync()["add"]
+
+
+class AppCommon(AppMixin, HotspotCommon, HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._create_logins()

@@ -98,6 +98,7 @@ function page(found, act) {
             tile(_t("More time"), () => moreTime(act)),
             open ? tile(_t("Other telephone"), () => ask(_t("Move to another telephone"), _t("Devices that use it now are put off; the rest of the time goes on where it is typed next."), _t("Move it"), () => act("move"))) : null,
             open ? tile(_t("Block"), () => ask(_t("Block this token?"), _t("Whoever uses it is put off, and it is good for nobody."), _t("Block"), () => act("block"))) : null) : null,
+        order?.method === "momo" && order.state === "done" && ["sold", "blocked"].includes(found.state) ? h("button.link.bad", { type: "button", onclick: () => ask(_t("Give the money back?"), _t("It goes back to the telephone that paid, and the code is good for nobody."), _t("Give it back"), () => act("refund")) }, _t("Give the money back")) : null,
         found.state === "blocked" ? action(_t("Unblock"), () => act("unblock")) : null,
         open ? h("details.card", h("summary", _t("QR code")), qr(found.qr)) : null,
         found.events.length ? h("section.card", h("h2", _t("What was done with it")), h("ul.events", found.events.map((event) => h("li", h("b", event.label), " ", h("small", { dir: "auto" }, [when(event.at), event.by, event.note].filter(Boolean).join(" · ")))))) : null,
