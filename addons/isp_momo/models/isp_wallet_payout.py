@@ -168,6 +168,8 @@ class IspWalletPayout(models.Model):
         payout._wallet_lock()
         if payout.state != "failed" or not payout.for_good:
             raise UserError(self.env._("%(reference)s may still be paid: it is paid again when it has failed for good.", reference=payout.reference))
+        if paid := payout._before().filtered(lambda before: before.state == "done"):
+            raise UserError(self.env._("This is paid already, by %(reference)s.", reference=paid[0].reference))
         return self._payout(
             payout.provider_id,
             payout.partner_id,
@@ -270,9 +272,23 @@ class IspWalletPayout(models.Model):
         self.write({"state": "done", "final_at": fields.Datetime.now(), "for_good": False})
         self._stop_retries()
 
+    def _before(self):
+        """:return: the payouts in the place of which this one is"""
+        before, found = self.retry_of_id, self.browse()
+        while before:
+            before, found = before.retry_of_id, found + before
+        return found
+
+    def _after(self):
+        """:return: the payouts that came in the place of this one"""
+        after, found = self.retry_ids, self.browse()
+        while after:
+            after, found = after.retry_ids, found + after
+        return found
+
     def _stop_retries(self):
         """Paid after all: what was to take its place is not sent, if that can still be helped."""
-        retries = self.retry_ids
+        retries = self._after()
         retries._wallet_lock()
         for retry in retries.filtered(lambda payout: payout.state == "draft" or (payout.wallet_phase == "to_send" and not payout.wallet_asked)):
             retry._wallet_fail("PAID_ALREADY")
@@ -281,8 +297,8 @@ class IspWalletPayout(models.Model):
             self.wallet_problem = "PAID_TWICE"
 
     def _wallet_set_failed(self, code):
-        """What never left us has failed for good at once; else the operator is asked once more, later."""
-        self.write({"state": "failed", "final_at": fields.Datetime.now(), "for_good": not self.sent_at})
+        """What never left us has failed for good at once, and what a person has found unpaid; else the operator is asked once more, later."""
+        self.write({"state": "failed", "final_at": fields.Datetime.now(), "for_good": not self.sent_at or code == "NOT_PAID"})
 
     def _wallet_has_failed(self):
         return self.state == "failed"
@@ -360,7 +376,6 @@ class IspWalletPayout(models.Model):
         """A person has seen in the operator's portal that what was given up is not paid, and will not be."""
         for payout in self._found_out():
             payout._wallet_fail("NOT_PAID")
-            payout.for_good = True
 
     def action_book(self):
         """Book what is paid and could not be booked."""

@@ -472,7 +472,25 @@ class TestPayout(PayoutCommon, SimulatorCommon):
         self._booked(payout)
         self.assertEqual((retry.state, retry.wallet_reason, payout.wallet_problem), ("failed", "PAID_ALREADY", False))
         retry.action_confirm()
-        self.assertEqual(retry.state, "failed")
+        self.assertEqual((retry.state, retry.for_good), ("failed", True))
+        with self.assertRaises(UserError):
+            retry.action_retry()
+        self._moved()
+
+    def test_late_success_stops_the_last_of_many(self):
+        payout = self._sent()
+        payout._wallet_fail("INTERNAL_PROCESSING_ERROR")
+        payout.for_good = True
+        self.company.wallet_payout_limit = 0
+        second = payout._retry()
+        second.action_refuse()
+        third = second._retry()
+        self.assertEqual(third.state, "draft")
+        self._later(payout, minutes=15)
+        self._booked(payout)
+        self.assertEqual((third.state, third.wallet_reason, payout.wallet_problem), ("failed", "PAID_ALREADY", False))
+        with self.assertRaises(UserError):
+            third._retry()
         self._moved()
 
     @mute_logger(PAYOUT)
