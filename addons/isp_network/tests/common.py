@@ -124,6 +124,8 @@ class RowsCommon(NetworkCommon):
         cls._make("isp.plan.rate", lambda n: {"plan_id": lines[n].plan_id.id})
         cls._make("isp.fup.hours", lambda n: {"fup_id": ladder.id})
         cls._make("isp.quota.counter", lambda n: {"access_id": accesses[n].id, "since": now})
+        cls._make("isp.access.use", lambda n: {"access_id": accesses[n].id, "first_at": now})
+        cls._make("isp.login.guess", lambda n: {"nas_ip": lines[n].router_id.nas_ip, "mac": "", "since": now, "wrong": 1})
         cls._make("isp.outage.pulse", lambda n: {"router_id": lines[n].router_id.id, "answered": now})
         cls._make("isp.live.viewer", lambda n: {"token": f"{n}", "router_id": lines[n].router_id.id, "until": now})
         cls._make("isp.router.setup.log", lambda n: {"setup_id": cls.made["isp.router.setup"][n].id, "what": "script"})

@@ -9,6 +9,7 @@ from .common import RowsCommon
 RIGHTS = {
     #                        administrator  billing  service  technician  customer
     "isp.access":            ("R",          "R",     "R",     "R",        ""),
+    "isp.access.use":        ("R",          "R",     "R",     "R",        ""),
     "isp.acct.quarantine":   ("RD",         "",      "",      "R",        ""),
     "isp.address.log":       ("",           "",      "",      "",         ""),
     "isp.address.order":     ("",           "",      "",      "",         ""),
@@ -20,6 +21,7 @@ RIGHTS = {
     "isp.fup.hours":         ("RWCD",       "RWCD",  "R",     "R",        ""),
     "isp.fup.status":        ("R",          "R",     "R",     "R",        ""),
     "isp.live.viewer":       ("R",          "",      "",      "",         ""),
+    "isp.login.guess":       ("R",          "R",     "R",     "R",        ""),
     "isp.login.attempt":     ("R",          "R",     "R",     "R",        ""),
     "isp.outage":            ("RW",         "RW",    "RW",    "RW",       ""),
     "isp.outage.line":       ("R",          "R",     "R",     "R",        ""),
@@ -57,7 +59,7 @@ class TestRights(RightsMixin, RowsCommon):
         other = self.env["res.company"].create({"name": "Other ISP"})
         user = self._user_of("isp_base.group_isp_administrator")
         user.write({"company_ids": [(6, 0, other.ids)], "company_id": other.id})
-        shared = {"isp.acct.quarantine", "isp.radius.server", "isp.live.viewer", "isp.outage.pulse", "isp.plan.rate", "isp.fup.hours"}
+        shared = {"isp.acct.quarantine", "isp.login.guess", "isp.radius.server", "isp.live.viewer", "isp.outage.pulse", "isp.plan.rate", "isp.fup.hours"}
         for model, rights in RIGHTS.items():
             if "R" in rights[0] and model not in shared:
                 rows = self.made[model].with_user(user)
