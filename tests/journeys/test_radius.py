@@ -9,8 +9,11 @@ from datetime import timedelta
 
 import pytest
 from instances import env_of
+from psycopg2.errors import SerializationFailure
 from radius_client import ACCEPT, REJECT, Nas, attributes_of
 from stack.shell import StackError, wait_for
+
+from odoo.tools import mute_logger
 
 GIGA = 2**32
 
@@ -388,6 +391,40 @@ def test_poison_is_acknowledged_and_kept(instance, nas):
     assert reply.code == "Accounting-Response"
     assert int(_query(instance, "SELECT count(*) FROM isp_acct_quarantine")) == before + 1
     assert nas.account("Tunnel-Start", "achol", "poison-2").code == "Accounting-Response"
+
+
+@pytest.mark.parametrize("late", ["the same hour", "an hour that was summed up", "a new hour of the day"])
+def test_a_packet_while_usage_is_summed_up(instance, late):
+    """It is booked after the sums have begun to be made: they fail and are made again, and nothing is lost."""
+    day = int(time.time()) // 86400 * 86400 - 3 * 86400  # 2 o'clock in Juba
+    user = {"the same hour": "nine", "an hour that was summed up": "walled", "a new hour of the day": "gone"}[late]
+
+    def book(seconds, down):
+        texts = ["interim-update", f"late-{user}", user, "", "127.0.0.1", *[""] * 4, day + seconds, "", day + seconds, seconds, "0", "", down, "", ""]
+        quoted = ", ".join(f"'{text}'" for text in texts)
+        _query(instance, f"SELECT radius.acct({quoted})")
+
+    def sums():
+        rows = _query(instance, f"SELECT sum(d.bytes_down) FROM isp_usage_day d JOIN isp_access a ON a.id = d.access_id WHERE a.name = '{user}' AND d.day = to_timestamp({day})::date")
+        return int(rows or 0)
+
+    before = sums()
+    book(1000, 10)
+    book(5000, 30)
+    if late == "an hour that was summed up":
+        with env_of(instance) as env:
+            env["isp.usage"]._roll_up()
+        assert sums() - before == 30
+        book(5100, 31)
+    with pytest.raises(SerializationFailure), mute_logger("odoo.sql_db"), env_of(instance) as env:
+        env.cr.execute("SELECT count(*) FROM isp_usage")
+        book({"the same hour": 5200, "an hour that was summed up": 5200, "a new hour of the day": 9000}[late], 50)
+        env["isp.usage"]._roll_up()
+    for _again in range(2):
+        with env_of(instance) as env:
+            env["isp.usage"]._roll_up()
+        assert sums() - before == 50
+    assert _query(instance, "SELECT count(*) FROM isp_usage u JOIN isp_access a ON a.id = u.access_id WHERE dirty AND hour < date_trunc('hour', now() AT TIME ZONE 'UTC')") == "0"
 
 
 # --- the database is away (the story of a whole power cut: test_power_cut.py) ---

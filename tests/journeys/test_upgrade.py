@@ -40,6 +40,8 @@ payer = env["res.partner"].search([("isp_account_no", "=", "OLD0")])
 env["isp.cash.payment"].create({"partner_id": payer.id, "amount": 432000, "date": "2026-10-05"})._take()
 cut = env["isp.subscription"].search([("username", "=", "old1")])
 cut._set_state("suspended", "overdue")
+env.flush_all()
+env.cr.execute("INSERT INTO isp_usage (access_id, hour, bytes_up, bytes_down, seconds) SELECT id, '2026-10-05 10:00', 1, 2, 3 FROM isp_access WHERE name = 'old0'")
 env.cr.commit()
 """
 MONEY = """
@@ -129,3 +131,12 @@ def test_money_brings_the_cut_line_back(house):
         env["isp.cash.payment"].create({"partner_id": line.partner_id.id, "amount": 432000})._take()
         assert line.state == "active"
         assert line.access_ids.state == "allowed"
+
+
+def test_usage_of_before_is_summed_up(house):
+    with env_of(house) as env:
+        env["isp.usage"]._roll_up()
+        day = env["isp.usage.day"].search([("access_id.name", "=", "old0")])
+        assert (str(day.day), day.bytes_down) == ("2026-10-05", 2)
+        env.cr.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'isp_usage' AND indexdef LIKE '%dirty%'")
+        assert not env.cr.fetchall()

@@ -1,15 +1,41 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import base64
+
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
+from odoo.addons.isp_base.tests.common import RightsMixin
+
 from .common import BankCommon
 
+#: Read, Write, Create, Delete; a letter that is missing is forbidden.
+RIGHTS = {
+    #                            administrator  billing  service  technician  customer
+    "isp.operator":              ("RWCD",       "RWCD",  "R",     "",         ""),
+    "isp.incoming":              ("R",          "R",     "R",     "",         ""),
+    "isp.incoming.share":        ("R",          "R",     "R",     "",         ""),
+    "isp.incoming.suggestion":   ("R",          "R",     "R",     "",         ""),
+    "isp.incoming.import":       ("RWCD",       "RWCD",  "",      "",         ""),
+    "isp.incoming.import.line":  ("RWCD",       "RWCD",  "",      "",         ""),
+}  # fmt: skip
 READ = ["isp.operator", "isp.incoming", "isp.incoming.share", "isp.incoming.suggestion"]
 WORK = ["isp.incoming.import", "isp.incoming.import.line", "isp.incoming.manual", "isp.incoming.split", "isp.incoming.split.line", "isp.incoming.reason"]
 
 
 @tagged("post_install", "-at_install")
-class TestRights(BankCommon):
+class TestRights(RightsMixin, BankCommon):
+    def _user_of(self, role):
+        return self._user(f"rights-{role}", role)
+
+    def test_who_may_do_what(self):
+        record = self.env["isp.incoming.import"].create({"operator_id": self.operator.id, "file": base64.b64encode(b"x"), "line_ids": [(0, 0, {"reason": "No number"})]})
+        incoming = self._incoming()
+        share = self.env["isp.incoming.share"].sudo().create({"incoming_id": incoming.id, "partner_id": self.customer.id, "amount": 1, "key": "k"})
+        suggestion = self.env["isp.incoming.suggestion"].sudo().create({"incoming_id": incoming.id, "partner_id": self.customer.id})
+        self.made = {row._name: row for row in (self.operator, incoming, share, suggestion, record, record.line_ids)}
+        self.assertEqual(self.made.keys(), RIGHTS.keys())
+        self._assert_rights("isp_bank", RIGHTS)
+
     def test_who_sees_money_received(self):
         roles = {
             "base.group_portal": set(),

@@ -4,8 +4,21 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from odoo.addons.isp_base.tests.common import RightsMixin
+
 from .common import CashCommon
 
+#: Read, Write, Create, Delete; a letter that is missing is forbidden.
+RIGHTS = {
+    #                         administrator  billing  service  technician  customer
+    "isp.cash.denomination":  ("RWCD",       "RWCD",  "",      "",         ""),
+    "isp.cash.desk":          ("RWCD",       "RWCD",  "",      "",         ""),
+    "isp.cash.reason":        ("RWCD",       "RWCD",  "",      "",         ""),
+    "isp.cash.shift":         ("R",          "R",     "",      "",         ""),
+    "isp.cash.line":          ("R",          "R",     "",      "",         ""),
+    "isp.cash.count":         ("R",          "R",     "",      "",         ""),
+    "isp.cash.reversal":      ("R",          "R",     "",      "",         ""),
+}  # fmt: skip
 MODELS = [
     "isp.cash.desk",
     "isp.cash.shift",
@@ -23,7 +36,23 @@ MODELS = [
 
 
 @tagged("post_install", "-at_install")
-class TestRights(CashCommon):
+class TestRights(RightsMixin, CashCommon):
+    def _user_of(self, role):
+        return self._user(f"rights-{role}", role)
+
+    def test_who_may_do_what(self):
+        shift = self._open()
+        payment = self._take(self._create_customer(), 1000).sudo()
+        self.env["isp.cash.reverse"].with_user(self.manager).create({"payment_id": payment.id, "reason": "Typed twice"}).action_confirm()
+        shift._close({1000: 20})
+        rows = (shift, shift.line_ids, shift.count_ids, self.desk, self.fuel, self.desk.denomination_ids, self.env["isp.cash.reversal"].search([("payment_id", "=", payment.id)]))
+        self.made = {row._name: row for row in rows}
+        self.assertEqual(self.made.keys(), RIGHTS.keys())
+        self.assertTrue(all(self.made.values()))
+        self._assert_rights("isp_cash", RIGHTS)
+        # Another's shift is none of a cashier's.
+        self._assert_role("isp_cash.group_isp_cashier", {"isp.cash.denomination": "R", "isp.cash.reason": "R", "isp.cash.shift": "", "isp.cash.reversal": ""})
+
     def test_who_has_the_cash_desk(self):
         roles = {
             "base.group_portal": set(),

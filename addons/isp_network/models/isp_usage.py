@@ -1,6 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import logging
-from datetime import timedelta
+from datetime import date, timedelta
 
 from psycopg2.errors import SerializationFailure
 
@@ -11,8 +11,8 @@ from ..fields import BigInteger, LooseMany2one
 
 _logger = logging.getLogger(__name__)
 
-#: Hours summed up in one transaction.
-BATCH = 20_000
+#: Days of accesses summed up in one transaction: while it lasts, late packets of these days wait.
+BATCH = 1000
 #: Months for which things are kept, unless a system parameter of this name says otherwise.
 KEEP = {
     "isp_network.keep_raw_months": 6,
@@ -26,8 +26,9 @@ KEEP = {
 class IspUsage(models.Model):
     """Hourly counters of one access. ``radius.acct`` adds the difference between two packets to the hour of the later one.
 
-    ``dirty`` says that the row has changed since it was summed up (``isp.usage.day``). What each packet added
-    is kept as it came in ``isp_usage_raw`` (access_id, at, bytes_up, bytes_down, seconds), a table of partitions.
+    ``dirty`` says that the row has changed since it was summed up (``isp.usage.day``); then its day stands in ``isp_usage_due``
+    (access_id, day), a table without a model. What each packet added is kept as it came in ``isp_usage_raw`` (access_id, at, bytes_up,
+    bytes_down, seconds), a table of partitions.
     """
 
     _name = "isp.usage"
@@ -46,11 +47,10 @@ class IspUsage(models.Model):
     bytes_up = BigInteger(string="Upload", readonly=True)
     bytes_down = BigInteger(string="Download", readonly=True)
     seconds = BigInteger(string="Online (s)", readonly=True)
+    # No index may know this column: rows would move when it changes. NULL is dirty: rows of before there were days.
     dirty = fields.Boolean(readonly=True)
 
     _access_hour_unique = models.UniqueIndex("(access_id, hour)")
-    # NULL is dirty: rows of before there were days.
-    _dirty_index = models.Index("(hour, id) WHERE dirty IS NOT FALSE")
 
     # === Rolling up ===
 
@@ -58,94 +58,114 @@ class IspUsage(models.Model):
     def _cron_roll_up(self):
         """Every hour: sum up the hours that changed, make partitions ahead, drop what is too old. Safe at any time and again."""
         self._prepare_partitions()
+        after = None
         while True:
             try:
-                done = self._roll_up(BATCH)
+                done, after = self._roll_up(BATCH, after)
             except SerializationFailure:
-                # A late packet was booked to one of these hours meanwhile. They stay dirty: the next time.
+                # A late packet was booked to one of these days meanwhile. They stay due: the next time.
                 self.env.cr.rollback()
                 _logger.info("Hours of usage changed while they were summed up; the next run does it.")
                 return
-            left = self.search_count(self._dirty_domain()) if done == BATCH else 0
-            if not self.env["ir.cron"]._commit_progress(done, remaining=left) or done < BATCH:
+            left = self._count_due(after) if after else 0
+            if not self.env["ir.cron"]._commit_progress(done, remaining=left) or not after:
                 return
 
     @api.model
-    def _dirty_domain(self):
-        """Hours that are over and not summed up. The current one changes all the time."""
-        return [("dirty", "!=", False), ("hour", "<", fields.Datetime.now().replace(minute=0, second=0, microsecond=0))]
+    def _count_due(self, after):
+        ((count,),) = self.env.execute_query(SQL("SELECT count(*) FROM isp_usage_due WHERE (access_id, day) > %s", after))
+        return count
 
     @api.model
-    def _roll_up(self, limit=None):
-        """Sum the changed hours' days and months again: ``isp.usage.day`` and ``isp.usage.month``.
+    def _roll_up(self, limit=None, after=None):
+        """Sum the days with a changed hour again, and their months: ``isp.usage.day`` and ``isp.usage.month``. The hour that runs waits.
 
         Days are computed anew from their hours, so doing it twice, or half and again, gives the same. Packets come at most 90 days
         late, and hours are kept longer. Caller's transaction; Odoo's isolation makes it fail rather than lose a packet that is
-        booked at the same time.
+        booked at the same time: whoever books to a summed-up or a new hour writes the day's row of ``isp_usage_due``.
 
-        :param limit: rows to take
-        :return: rows taken
+        :param limit: days of accesses to look at; after: where to go on, (access id, day)
+        :return: (days summed up, where to go on or None at the end)
         :raise SerializationFailure: see above; nothing has been done
         """
         self.flush_model()
-        now = fields.Datetime.now()
-        rows = self.env.execute_query(
+        hour = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
+        due = self.env.execute_query(
             SQL(
-                "SELECT id FROM isp_usage WHERE dirty IS NOT FALSE AND hour < date_trunc('hour', %s) ORDER BY hour, id LIMIT %s",
-                now,
+                "SELECT access_id, day FROM isp_usage_due WHERE (access_id, day) > %s ORDER BY access_id, day LIMIT %s",
+                after or (0, date.min),
                 limit,
             )
         )
-        ids = [row[0] for row in rows]
-        if not ids:
-            return 0
-        self.env.cr.execute(
+        if not due:
+            return 0, None
+        days = self._sum_days(due, hour)
+        self._sum_months({(access, day.replace(day=1)) for access, day in days})
+        self.env.invalidate_all()
+        return len(days), due[-1] if len(due) == limit else None
+
+    @api.model
+    def _sum_days(self, due, hour):
+        """Sum up those of these days that have a changed hour before ``hour``, and forget those that are over. One statement.
+
+        :return: [(access id, day)] summed up
+        """
+        return self.env.execute_query(
             SQL(
                 """
-                WITH touched AS (
-                    SELECT DISTINCT access_id, (hour + interval '2 hours')::date AS day FROM isp_usage WHERE id = ANY(%(ids)s)
-                ), days AS (
-                    INSERT INTO isp_usage_day AS d (access_id, day, bytes_up, bytes_down, bytes_free, seconds)
-                    SELECT t.access_id, t.day, sum(u.bytes_up), sum(u.bytes_down),
-                           sum(CASE WHEN substr(f.free_hours, (extract(isodow FROM u.hour + interval '2 hours')::integer - 1) * 24
-                                    + extract(hour FROM u.hour + interval '2 hours')::integer + 1, 1) = '1' THEN u.bytes_up + u.bytes_down END),
-                           sum(u.seconds)
-                      FROM touched t JOIN isp_usage u ON u.access_id = t.access_id
-                       AND u.hour >= t.day - interval '2 hours' AND u.hour < t.day + interval '22 hours'
-                      LEFT JOIN isp_access a ON a.id = t.access_id
-                      LEFT JOIN isp_plan p ON p.id = a.plan_id
-                      LEFT JOIN isp_fup f ON f.id = p.fup_id AND f.free_hours <> ''
-                     GROUP BY t.access_id, t.day
-                    ON CONFLICT (access_id, day) DO UPDATE
-                       SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, bytes_free = excluded.bytes_free,
-                           seconds = excluded.seconds
+                WITH picked AS MATERIALIZED (
+                    SELECT * FROM unnest(%(accesses)s::integer[], %(days)s::date[]) p (access_id, day)
+                ), clean AS (
+                    UPDATE isp_usage u SET dirty = false FROM picked p
+                     WHERE u.access_id = p.access_id AND u.dirty IS NOT FALSE AND u.hour >= p.day - interval '2 hours'
+                       AND u.hour < least(p.day + interval '22 hours', %(hour)s)
+                    RETURNING p.access_id, p.day
+                ), over AS (
+                    DELETE FROM isp_usage_due d USING picked p
+                     WHERE d.access_id = p.access_id AND d.day = p.day AND p.day + interval '22 hours' <= %(hour)s
+                ), touched AS MATERIALIZED (
+                    SELECT DISTINCT access_id, day FROM clean
                 )
-                UPDATE isp_usage SET dirty = false WHERE id = ANY(%(ids)s)
+                INSERT INTO isp_usage_day AS d (access_id, day, bytes_up, bytes_down, bytes_free, seconds)
+                SELECT t.access_id, t.day, sum(u.bytes_up), sum(u.bytes_down),
+                       sum(CASE WHEN substr(f.free_hours, (extract(isodow FROM u.hour + interval '2 hours')::integer - 1) * 24
+                                + extract(hour FROM u.hour + interval '2 hours')::integer + 1, 1) = '1' THEN u.bytes_up + u.bytes_down END),
+                       sum(u.seconds)
+                  FROM touched t JOIN isp_usage u ON u.access_id = t.access_id
+                   AND u.hour >= t.day - interval '2 hours' AND u.hour < t.day + interval '22 hours'
+                  LEFT JOIN isp_access a ON a.id = t.access_id
+                  LEFT JOIN isp_plan p ON p.id = a.plan_id
+                  LEFT JOIN isp_fup f ON f.id = p.fup_id AND f.free_hours <> ''
+                 GROUP BY t.access_id, t.day
+                ON CONFLICT (access_id, day) DO UPDATE
+                   SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, bytes_free = excluded.bytes_free,
+                       seconds = excluded.seconds
+                RETURNING access_id, day
                 """,
-                ids=ids,
+                accesses=[access for access, _day in due],
+                days=[day for _access, day in due],
+                hour=hour,
             )
         )
-        # Another statement: it sees the days just written.
+
+    @api.model
+    def _sum_months(self, months):
+        """:param months: {(access id, first day)}"""
         self.env.cr.execute(
             SQL(
                 """
-                WITH touched AS (
-                    SELECT DISTINCT access_id, date_trunc('month', hour + interval '2 hours')::date AS month
-                      FROM isp_usage WHERE id = ANY(%(ids)s)
-                )
                 INSERT INTO isp_usage_month AS m (access_id, month, bytes_up, bytes_down, seconds)
                 SELECT t.access_id, t.month, sum(d.bytes_up), sum(d.bytes_down), sum(d.seconds)
-                  FROM touched t JOIN isp_usage_day d ON d.access_id = t.access_id
-                   AND d.day >= t.month AND d.day < t.month + interval '1 month'
+                  FROM unnest(%s::integer[], %s::date[]) t (access_id, month)
+                  JOIN isp_usage_day d ON d.access_id = t.access_id AND d.day >= t.month AND d.day < t.month + interval '1 month'
                  GROUP BY t.access_id, t.month
                 ON CONFLICT (access_id, month) DO UPDATE
                    SET bytes_up = excluded.bytes_up, bytes_down = excluded.bytes_down, seconds = excluded.seconds
                 """,
-                ids=ids,
+                [access for access, _month in months],
+                [month for _access, month in months],
             )
         )
-        self.env.invalidate_all()
-        return len(ids)
 
     @api.model
     def _audit(self, month):

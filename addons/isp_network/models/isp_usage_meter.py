@@ -45,16 +45,16 @@ class IspUsageMeter(models.AbstractModel):
                                  ELSE '-infinity' END AS first_day,
                        CASE WHEN isfinite(t.until) THEN (t.until + interval '2 hours')::date ELSE 'infinity' END AS end_day
                   FROM %(target)s t
-            ), dirty AS MATERIALIZED (
-                SELECT DISTINCT u.access_id, (u.hour + interval '2 hours')::date AS day FROM isp_usage u WHERE u.dirty IS NOT FALSE %(mine)s
+            ), unsummed AS MATERIALIZED (
+                SELECT u.access_id, u.day FROM isp_usage_due u WHERE true %(mine)s
             ), part AS (
                 SELECT s.access_id, s.key, sum(d.bytes_up + d.bytes_down - coalesce(d.bytes_free, 0)) AS bytes
                   FROM span s JOIN isp_usage_day d ON d.access_id = s.access_id AND d.day >= s.first_day AND d.day < s.end_day
-                  LEFT JOIN dirty x ON x.access_id = d.access_id AND x.day = d.day
+                  LEFT JOIN unsummed x ON x.access_id = d.access_id AND x.day = d.day
                  WHERE x.day IS NULL GROUP BY 1, 2
                 UNION ALL
                 SELECT s.access_id, s.key, sum(%(counted)s)
-                  FROM span s JOIN dirty x ON x.access_id = s.access_id AND x.day >= s.first_day AND x.day < s.end_day
+                  FROM span s JOIN unsummed x ON x.access_id = s.access_id AND x.day >= s.first_day AND x.day < s.end_day
                   JOIN isp_usage u ON u.access_id = x.access_id AND u.hour >= x.day - interval '2 hours' AND u.hour < x.day + interval '22 hours'
                  GROUP BY 1, 2
                 UNION ALL

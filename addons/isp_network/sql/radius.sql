@@ -34,6 +34,10 @@ CREATE TABLE IF NOT EXISTS public.isp_usage_raw (
 CREATE TABLE IF NOT EXISTS public.isp_usage_raw_default PARTITION OF public.isp_usage_raw DEFAULT;
 CREATE INDEX IF NOT EXISTS isp_usage_raw_access_at ON public.isp_usage_raw (access_id, at);
 
+-- Days with an hour that is not summed up yet (isp.usage._roll_up). The hour itself says so too, in a column that no index
+-- knows, so that to change it costs little.
+CREATE TABLE IF NOT EXISTS public.isp_usage_due (access_id integer, day date, PRIMARY KEY (access_id, day));
+
 ALTER TABLE public.isp_session SET (fillfactor = 75);
 ALTER TABLE public.isp_usage SET (fillfactor = 75);
 ALTER TABLE public.isp_quota_counter SET (fillfactor = 50);
@@ -525,8 +529,8 @@ DECLARE
     q record;
 BEGIN
     UPDATE public.isp_usage u
-       SET bytes_up = u.bytes_up + p_up, bytes_down = u.bytes_down + p_down, seconds = u.seconds + p_seconds, dirty = true
-     WHERE u.access_id = p_access AND u.hour = date_trunc('hour', p_at);
+       SET bytes_up = u.bytes_up + p_up, bytes_down = u.bytes_down + p_down, seconds = u.seconds + p_seconds
+     WHERE u.access_id = p_access AND u.hour = date_trunc('hour', p_at) AND u.dirty IS NOT FALSE;
     IF NOT FOUND THEN
         INSERT INTO public.isp_usage AS u (access_id, hour, bytes_up, bytes_down, seconds, dirty)
         VALUES (p_access, date_trunc('hour', p_at), p_up, p_down, p_seconds, true)
@@ -535,6 +539,9 @@ BEGIN
                bytes_down = u.bytes_down + excluded.bytes_down,
                seconds = u.seconds + excluded.seconds,
                dirty = true;
+        -- Written though it may be there: who sums up this very day at this moment fails, and does it again with this hour.
+        INSERT INTO public.isp_usage_due AS d (access_id, day) VALUES (p_access, (p_at + interval '2 hours')::date)
+        ON CONFLICT (access_id, day) DO UPDATE SET day = excluded.day;
     END IF;
     UPDATE public.isp_quota_counter c
        SET bytes = c.bytes + p_up + p_down, seconds = coalesce(c.seconds, 0) + p_seconds

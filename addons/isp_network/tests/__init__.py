@@ -19,3 +19,5 @@ from . import test_api
 from . import test_outage
 from . import test_live
 from . import test_router_setup
+from . import test_lists
+from . import test_rights

@@ -2,6 +2,8 @@
 from datetime import UTC, date, datetime, timedelta
 from unittest.mock import patch
 
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.tests import tagged
 from odoo.tools import SQL
@@ -36,10 +38,10 @@ class TestUsage(NetworkCommon):
 
     def test_days_are_jubas(self):
         self._book("s1", (1800, 10), (5400, 30), (90000, 100))
-        self.assertEqual(self.env["isp.usage"]._roll_up(), 3)
+        self.assertEqual(self.env["isp.usage"]._roll_up(), (3, None))
         want = [(timedelta(0), 10, 1800), (timedelta(1), 20, 3600), (timedelta(2), 70, 84600)]
         self.assertEqual(self._days(), want)
-        self.assertEqual(self.env["isp.usage"]._roll_up(), 0, "nothing has changed")
+        self.assertEqual(self.env["isp.usage"]._roll_up(), (0, None), "nothing has changed")
         months = self.env["isp.usage.month"].search([("access_id", "=", self.access.id)])
         self.assertEqual(sum(months.mapped("bytes_down")), 100)
         self.assertEqual(set(months.mapped("month")), {(self.day + timedelta(n)).replace(day=1) for n in range(3)})
@@ -49,26 +51,44 @@ class TestUsage(NetworkCommon):
         self._book("s2", (90000, 5))
         self.env["isp.usage"]._roll_up()
         self._book("s1", (2000, 15))
-        self.assertEqual(self.env["isp.usage"]._roll_up(), 1)
+        self.assertEqual(self.env["isp.usage"]._roll_up(), (1, None))
         self.assertEqual(self._days(), [(timedelta(0), 15, 2000), (timedelta(2), 5, 90000)])
 
+    def _due(self):
+        rows = self.env.execute_query(SQL("SELECT day FROM isp_usage_due WHERE access_id = %s ORDER BY day", self.access.id))
+        return [day - self.day for (day,) in rows]
+
     def test_the_hour_that_runs_waits(self):
-        self._acct("stop", seconds=5, down=5)
-        self.env.cr.execute("UPDATE isp_usage SET hour = date_trunc('hour', now() AT TIME ZONE 'UTC')")
-        self.assertEqual(self.env["isp.usage"]._roll_up(), 0)
+        """What a day has until now is summed up; the hour that runs then is found again though nobody has written since."""
+        evening = datetime.combine(self.day, datetime.min.time()) + timedelta(hours=21)
+        self._book("s1", (1800, 10), (5400, 30), (9000, 70))
+        self.assertEqual(self._due(), [timedelta(0), timedelta(1)])
+        with freeze_time(evening + timedelta(hours=2, minutes=40)):
+            self.assertEqual(self.env["isp.usage"]._roll_up(), (2, None))
+            self.assertEqual(self.env["isp.usage"]._roll_up(), (0, None))
+        self.assertEqual(self._due(), [timedelta(1)], "a day that is not over")
+        with freeze_time(evening + timedelta(hours=3, minutes=1)):
+            self.assertEqual(self.env["isp.usage"]._roll_up(), (1, None))
+        # The days' sums are made of all their hours, also of the one that ran.
+        self.assertEqual([row[1] for row in self._days()], [10, 60])
+        self._book("s2", (20000, 5))
+        self.env["isp.usage"]._roll_up()
+        self.assertEqual(([row[1] for row in self._days()], self._due()), ([10, 65], []))
 
     def test_batches(self):
-        self._book("s1", *[(3600 * n, n) for n in range(1, 12)])
-        done = []
-        while number := self.env["isp.usage"]._roll_up(4):
+        self._book("s1", (1800, 1), (5400, 3), (90000, 6))
+        done, after, days = [], None, []
+        while not done or after:
+            number, after = self.env["isp.usage"]._roll_up(2, after)
             done.append(number)
-        self.assertEqual(done, [4, 4, 3])
-        self.assertEqual(sum(row[1] for row in self._days()), 11)
+            days.append(len(self._days()))
+        self.assertEqual((done, days), ([2, 1], [2, 3]))
+        self.assertEqual(sum(row[1] for row in self._days()), 6)
         self._book("s2", (300, 9))
         with patch.object(type(self.env["ir.cron"]), "_commit_progress", return_value=True) as progress:
             self.env["isp.usage"]._cron_roll_up()
         progress.assert_called_once_with(1, remaining=0)
-        self.assertEqual(sum(row[1] for row in self._days()), 20)
+        self.assertEqual(sum(row[1] for row in self._days()), 15)
 
     def test_what_packets_added(self):
         self._book("s1", (300, 10), (300, 10), (600, 25), (500, 20))
@@ -119,6 +139,7 @@ class TestUsage(NetworkCommon):
                 old - timedelta(days=60),
             )
         )
+        self.env.cr.execute(SQL("INSERT INTO isp_usage_due VALUES (%s, %s)", self.access.id, old - timedelta(days=60)))
         self.env["isp.usage"]._gc_hours()
         self.assertEqual(self._used(), (0, 9, 9), "what has not been summed up stays")
         self.env["isp.usage"]._roll_up()
