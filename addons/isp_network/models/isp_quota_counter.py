@@ -18,6 +18,10 @@ class IspQuotaCounter(models.Model):
 
     access_id = LooseMany2one("isp.access", required=True, readonly=True)
     since = fields.Datetime(required=True, readonly=True)
+    # What ``since`` was worked out from, and until when it holds: whoever reads need not do that again.
+    until = fields.Datetime(readonly=True)
+    quota_from = fields.Datetime(string="Data counts from", readonly=True)
+    quota_day = fields.Integer(readonly=True)
     bytes = BigInteger(readonly=True)
     seconds = BigInteger(readonly=True)
 

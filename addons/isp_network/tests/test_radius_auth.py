@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import re
 from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -375,3 +376,198 @@ class TestRadiusAuth(NetworkCommon):
             self._ask("authz", text, mac, nas=text)
             self._ask("authr", text, mac, nas=text)
             self._refuse(text, mac=mac, nas=text, called=text)
+
+
+MACS = ["AA:BB:CC:DD:EE:01", OTHER, None]
+TEXTS = st.sampled_from([None, None, None, ""])
+HOURS = st.sampled_from([None, None, -2000, -1, 1, 30, 2000])  # from now
+#: Columns of an access with values an answer may hang on, also such as the forms do not let pass.
+TERMS = {
+    "state": st.sampled_from(["allowed", "allowed", "allowed", "walled", "blocked"]),
+    "password": st.sampled_from(["pw", "pw", "pw", "", None, '"x"', "'x", "`x`", "ا"]),
+    "valid_until": HOURS,
+    "quota_bytes": st.sampled_from([None, 0, 1000, 10**10]),
+    "quota_from": HOURS,
+    "quota_day": st.sampled_from([None, 0, 0, *range(1, 32)]),
+    "topup_bytes": st.sampled_from([None, 0, 500]),
+    "topup_until": HOURS,
+    "time_limit": st.sampled_from([None, 0, 0, 0, 3600]),
+    "device_limit": st.sampled_from([None, 0, 1, 1, 2]),
+    "static_ip": TEXTS | st.just("10.9.8.7"),
+    "ip_pool": TEXTS | st.just("business"),
+    "mac": st.sampled_from(MACS),
+    "mac_login": st.sampled_from([None, False, False, True]),
+    "fup_rate": TEXTS | st.just("64k/64k"),
+    "ipv6_prefix": TEXTS | st.just("2001:db8:1::/48"),
+    "ipv6_link": TEXTS | st.just("2001:db8:2::/64"),
+    "mac_bound": st.sampled_from([None, False, False, True]),
+    "own_rate": TEXTS | st.just("3M/3M"),
+    "zone": st.sampled_from([None, 0, 0, 0, 7]),
+    "use_seconds": st.sampled_from([None, 0, 0, 0, 600]),
+    "refuse_ended": st.sampled_from([None, False, True]),
+    "moved_at": HOURS,
+}
+PLAN = {
+    "rate_limit": TEXTS | st.just("1M/2M"),
+    "ip_pool": TEXTS | st.just("home"),
+    "ipv6_pool": TEXTS | st.just("home6"),
+    "scheduled": st.sampled_from([None, False, False, True]),
+}
+#: Ordinary values, so that the short cut is taken in one case of three and not never.
+ORDINARY = {
+    **dict.fromkeys(("time_limit", "use_seconds", "zone"), 0),
+    **dict.fromkeys(("mac_login", "mac_bound"), False),
+    **dict.fromkeys(("fup_rate", "own_rate", "static_ip", "ipv6_prefix", "ipv6_link")),
+    "password": "pw",
+}
+
+
+def _changes(columns):
+    return st.fixed_dictionaries({}, optional=columns)
+
+
+@tagged("post_install", "-at_install")
+class TestShortCut(NetworkCommon):
+    """The short cut of ``radius.auth`` answers as the rules do, or not at all."""
+
+    def _set(self, table, values):
+        """Write columns as they are given; an hour is counted from now."""
+        hours = {"valid_until", "quota_from", "topup_until", "moved_at"}
+        for name, value in values.items():
+            new = SQL("%s", value)
+            if name in hours:
+                new = SQL("date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') + %s * interval '1 hour'", value)
+            record = {"isp_access": self.access, "isp_plan": self.plan, "isp_router": self.router}[table]
+            where = SQL("id = %s", record.id)
+            self.env.cr.execute(SQL("UPDATE %s SET %s = %s WHERE %s", SQL.identifier(table), SQL.identifier(name), new, where))
+
+    def _both(self, login="achol", mac=None, nas="127.0.0.1"):
+        """:return: ({attribute: value} as FreeRADIUS gets it, the same by the rules), of one moment"""
+        rows = self.env.execute_query(
+            SQL(
+                """
+                SELECT true, attribute, value FROM radius.authz(%(login)s, %(nas)s, %(mac)s)
+                UNION ALL SELECT true, attribute, value FROM radius.authr(%(login)s, %(nas)s, %(mac)s)
+                UNION ALL SELECT false, attribute, value FROM radius.auth_by_rules(%(login)s, %(nas)s, %(mac)s)
+                """,
+                login=login,
+                nas=nas,
+                mac=mac,
+            )
+        )
+        return tuple({name: value for side, name, value in rows if side is short} for short in (True, False))
+
+    def _without_rules(self):
+        """From now on the rules answer nothing: what is answered came by the short cut."""
+        self.env.cr.execute(
+            """
+            CREATE OR REPLACE FUNCTION radius.auth_by_rules(p_login text, p_nas text, p_mac text)
+            RETURNS TABLE (id integer, username text, attribute text, value text, op text)
+            LANGUAGE plpgsql AS 'BEGIN END'
+            """
+        )
+
+    @settings(PROPERTY, max_examples=300)
+    @given(
+        _changes(TERMS),
+        _changes(PLAN),
+        st.lists(st.tuples(st.sampled_from([-2000, -30, 0, 20]), st.sampled_from([1, 400, 10**10])), max_size=3),
+        _changes({name: TERMS[name] for name in ("quota_bytes", "quota_from", "quota_day", "topup_bytes")}),
+        st.lists(st.tuples(st.sampled_from(MACS), st.sampled_from([0, 5, 700, 3000]), st.booleans()), max_size=3),
+        st.sampled_from([*MACS, "aa-bb-cc-dd-ee-01", "", "x"]),
+        st.sampled_from(["achol", "achol", "AA:BB:CC:DD:EE:01", "AABBCCDDEE01"]),
+        st.sampled_from([("127.0.0.1", 0, False)] * 3 + [("127.0.0.1", 7, False), ("127.0.0.1", 7, True), ("127.0.0.1", 8, False), (None, 7, True)]),
+    )
+    def test_it_answers_as_the_rules_do(self, terms, plan, booked, later, sessions, mac, login, place):
+        self.env.flush_all()
+        with self.env.cr.savepoint() as savepoint:
+            self._set("isp_access", {**ORDINARY, **terms})
+            self._set("isp_plan", {"ipv6_pool": None, **plan})
+            nas, zone, outside = place
+            self._set("isp_router", {"zone": zone, "outside": outside})
+            for hours, count in booked:
+                self.env.cr.execute(
+                    SQL(
+                        "SELECT radius.book(%s, statement_timestamp() AT TIME ZONE 'UTC' + %s * interval '1 hour', %s, 0, 60)",
+                        self.access.id,
+                        hours,
+                        count,
+                    )
+                )
+            self._set("isp_access", later)
+            for number, (device, silent, ended) in enumerate(sessions):
+                self._acct("start", session=f"x{number}", mac=device or "")
+                self.env.cr.execute(
+                    SQL(
+                        "UPDATE isp_session SET updated = updated - %s * interval '1 second', stopped = CASE WHEN %s THEN updated END"
+                        " WHERE session_id = %s",
+                        silent,
+                        ended,
+                        f"x{number}",
+                    )
+                )
+            answer, rules = self._both(login, mac, nas)
+            savepoint.rollback()
+        self.assertEqual(answer, rules)
+
+    def test_ordinary_log_ins_take_it(self):
+        self.access._apply({"quota_bytes": 10**10, "quota_from": datetime(2026, 1, 1), "quota_day": 31, "device_limit": 1})
+        self.plan.ip_pool = "home"
+        self._acct("start", mac="AA:BB:CC:DD:EE:01")
+        self._acct("interim-update", mac="AA:BB:CC:DD:EE:01", down=5 * 10**9 % 2**32, down_giga=1, seconds=300)
+        self.env.flush_all()
+        changes = ({}, {"valid_until": 5}, {"quota_bytes": 0}, {"device_limit": 0}, {"topup_until": -1, "topup_bytes": 1}, {"ip_pool": "x"})
+        for change in changes:
+            with self.env.cr.savepoint() as savepoint:
+                self._set("isp_access", change)
+                _answer, rules = self._both(mac="AA:BB:CC:DD:EE:01")
+                self._without_rules()
+                answer, nothing = self._both(mac="AA:BB:CC:DD:EE:01")
+                savepoint.rollback()
+            self.assertFalse(nothing)
+            self.assertEqual(answer.pop("Session-Timeout", None) is None, rules.pop("Session-Timeout", None) is None)
+            self.assertEqual(answer, rules, change)
+            self.assertIn("Cleartext-Password", answer, change)
+
+    def test_whoever_has_something_against_him_does_not(self):
+        """One thing at a time: the rules are asked."""
+        self.env.flush_all()
+        against = [
+            ("isp_access", {name: value})
+            for name, value in (
+                ("state", "walled"),
+                ("state", "blocked"),
+                ("valid_until", -1),
+                ("quota_bytes", 5),  # nothing is counted yet: the rules say since when
+                ("time_limit", 60),
+                ("mac_login", True),
+                ("fup_rate", "64k/64k"),
+                ("static_ip", "10.9.8.7"),
+                ("ipv6_prefix", "2001:db8:1::/48"),
+                ("ipv6_link", "2001:db8:2::/64"),
+                ("password", '"x"'),
+                ("topup_until", 1),
+                ("mac_bound", True),
+                ("own_rate", "3M/3M"),
+                ("zone", 7),
+                ("use_seconds", 600),
+            )
+        ]
+        self._without_rules()
+        against += [("isp_plan", {"scheduled": True}), ("isp_plan", {"ipv6_pool": "home6"}), ("isp_router", {"zone": 7})]
+        for table, change in against:
+            with self.env.cr.savepoint() as savepoint:
+                self._set(table, change)
+                self.assertEqual(self._both()[0], {}, change)
+                savepoint.rollback()
+        self._acct("start", mac=OTHER)
+        self.assertEqual(self._both(mac="AA:BB:CC:DD:EE:01")[0], {}, "another device is on line")
+        self.assertIn("Cleartext-Password", self._both(mac=OTHER)[0])
+
+    def test_it_knows_all_the_rules_look_at(self):
+        """A new rule is not passed by."""
+        source = dict(self.env.execute_query(SQL("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'radius'::regnamespace")))
+        rules, short = (set(re.findall(r"\b([xp])\.(\w+)", source[name])) for name in ("verdict", "auth"))
+        # These matter only to whom it does not answer: with mac_login, topup_until, when ended, with another device on line.
+        self.assertEqual(rules - short, {("x", name) for name in ("mac", "topup_bytes", "refuse_ended", "moved_at")})
+        self.assertGreater(len(rules), 20)

@@ -5,6 +5,9 @@ from odoo.tools import SQL
 from ..models.isp_radius import PUBLIC_FUNCTIONS
 from .common import NetworkCommon
 
+#: They look at the search path instead of setting it.
+LOOKING = ("auth",)
+
 
 @tagged("post_install", "-at_install")
 class TestRadiusRole(NetworkCommon):
@@ -67,9 +70,40 @@ class TestRadiusRole(NetworkCommon):
             """,
             list(PUBLIC_FUNCTIONS),
         )
+        self.assertEqual(len(rows), len(PUBLIC_FUNCTIONS))
         for name, definer, configuration, owned in rows:
             self.assertTrue(definer and owned, name)
-            self.assertEqual(configuration, ["search_path=pg_catalog, pg_temp"])
+            # It looks at the path instead: the next test.
+            self.assertEqual(configuration, None if name in LOOKING else ["search_path=pg_catalog, pg_temp"], name)
+
+    def test_a_search_path_of_somebody_else_changes_no_answer(self):
+        """Functions and operators before those of PostgreSQL, as one would make them to be let in."""
+        cr = self.env.cr
+        asked = ("achol", "nobody", "closed")
+        self._create_subscription("active", username="closed")._set_state("terminated", "termination")
+        self.env["isp.access"].search([("name", "=", "closed")])._apply({"password": "x"})
+        want = [self._ask("auth", login) for login in asked]
+        cr.execute(
+            """
+            CREATE SCHEMA mine;
+            CREATE FUNCTION mine.yes(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+            CREATE OPERATOR mine.= (LEFTARG = text, RIGHTARG = text, FUNCTION = mine.yes);
+            CREATE FUNCTION mine.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT 'radius'::text $$;
+            CREATE FUNCTION mine.statement_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT '1999-01-01'::timestamptz $$;
+            CREATE FUNCTION mine.ascii(text) RETURNS integer LANGUAGE sql AS 'SELECT 65';
+            CREATE FUNCTION mine.lower(text) RETURNS text LANGUAGE sql AS $$ SELECT 'stop'::text $$;
+            """
+        )
+        for path in ("mine, pg_catalog", "mine, radius, pg_catalog, public", "radius, mine, pg_catalog"):
+            cr.execute("SELECT set_config('search_path', %s, true)", (path,))
+            try:
+                answers = []
+                for login in asked:
+                    cr.execute("SELECT attribute, value FROM radius.auth(%s, '127.0.0.1', NULL)", (login,))
+                    answers.append(dict(cr.fetchall()))
+            finally:
+                cr.execute("SELECT pg_catalog.set_config('search_path', 'public', true)")
+            self.assertEqual(answers, want, path)
 
     def test_apply_again_changes_nothing(self):
         def state():
