@@ -51,11 +51,14 @@ def template(shared) -> str:
 
 @pytest.fixture(scope="session")
 def make_instance(shared, template):
-    """``make_instance(name)``: an instance with a fresh database; ``own_postgres=True`` gives it a cluster to stop and kill."""
-    made = []
+    """``make_instance(name)``: an instance with a fresh database, a name for each journey; ``own_postgres=True`` gives it a cluster to stop and kill."""
+    made, names = [], set()
 
     def make(name: str, *, own_postgres=False, workers=0) -> Instance:
         database = f"isp_journey_{name}"
+        # Taken again, this process would go on with the registry of the database of before.
+        assert database not in names, f"another journey has an instance {name!r}"
+        names.add(database)
         instance = Instance(f"journey-{name}", database=database, workers=workers)
         if own_postgres:
             instance.postgres.start()

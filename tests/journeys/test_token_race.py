@@ -12,7 +12,7 @@ PRICE, NET = 500, 450
 @pytest.fixture(scope="module")
 def hotspot(make_instance):
     """An instance with one hotspot and a reseller whose float is enough for seven tokens."""
-    instance = make_instance("tokens")
+    instance = make_instance("token_race")
     with env_of(instance) as env:
         site = env["isp.site"].create({"name": "Plaza", "ssid": "Plaza"})
         site.offer_ids[0].price = PRICE

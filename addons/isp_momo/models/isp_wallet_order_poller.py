@@ -21,6 +21,8 @@ _logger = logging.getLogger(__name__)
 CLAIM = 200
 #: Seconds a run stays for rows that are due soon, or are woken.
 LINGER = 8
+#: Times that an answer is applied when another process moves its row in the same moment.
+CROSSINGS = 5
 #: Seconds for which a host that failed again and again is left alone.
 REST = 30
 
@@ -146,24 +148,28 @@ class IspWalletOrder(models.AbstractModel):
     def _wallet_apply_all(self, calls):
         """Apply answers in one transaction; when one of them cannot be, each in its own. One that fails is asked again.
 
-        Lock: the rows, all at once.
+        Who met another process is applied again at once: the answer is in hand, and the claim runs for minutes. Lock: the rows, all at once.
         """
-        try:
-            orders = self.with_context(wallet_together=True).browse(call.id for call in calls).sudo()
-            orders._wallet_lock()
-            for call, order in zip(calls, orders, strict=True):
-                order._wallet_apply(call)
-            orders._on_wallet_applied()
-            self.env["ir.cron"]._commit_progress()
-            return
-        except Exception as error:
-            self.env.cr.rollback()
-            self.invalidate_model()
-            if len(calls) == 1:
-                crossed = isinstance(error, psycopg2.OperationalError)
-                level = logging.INFO if crossed else logging.WARNING
-                _logger.log(level, "The answer for %s %s was not applied, it is asked for again: %s", self._name, calls[0].id, error, exc_info=not crossed)
+        for tries_left in reversed(range(CROSSINGS)):
+            try:
+                orders = self.with_context(wallet_together=True).browse(call.id for call in calls).sudo()
+                orders._wallet_lock()
+                for call, order in zip(calls, orders, strict=True):
+                    order._wallet_apply(call)
+                orders._on_wallet_applied()
+                self.env["ir.cron"]._commit_progress()
                 return
+            except Exception as error:
+                self.env.cr.rollback()
+                self.invalidate_model()
+                crossed = isinstance(error, psycopg2.OperationalError)
+                if crossed and tries_left:
+                    continue
+                if len(calls) == 1:
+                    level = logging.INFO if crossed else logging.WARNING
+                    _logger.log(level, "The answer for %s %s was not applied, it is asked for again: %s", self._name, calls[0].id, error, exc_info=not crossed)
+                    return
+                break
         for call in calls:
             self._wallet_apply_all([call])
 

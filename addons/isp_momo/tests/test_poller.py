@@ -2,6 +2,8 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import fields
 from odoo.tools import mute_logger
 
@@ -149,6 +151,22 @@ class TestPoller(SimulatorCommon):
         self._poll()
         self.assertEqual(tx.state, "done")
         self.assertEqual(len(self.simulator.asked()), 1)
+
+    def test_met_by_another_process(self):
+        """Whoever moves the row in the same moment costs a try, not the minutes of the claim."""
+        tx = self._sent()
+        self.simulator.decide(tx)
+        self._due(tx)
+        lock, meetings = type(tx)._wallet_lock, [SerializationFailure("the row has moved")] * 2
+
+        def met(orders):
+            lock(orders)
+            if meetings:
+                raise meetings.pop()
+
+        with patch.object(type(tx), "_wallet_lock", met):
+            self._poll()
+        self.assertEqual((tx.wallet_phase, tx.state, meetings), ("final", "done", []))
 
     def test_late_success_after_error(self):
         invoice = self._invoice(1000)
