@@ -189,7 +189,7 @@ OPERATIONS = [
         _object(
             {
                 "result": {"enum": ["accept", "wall", "reject"], "description": "wall: let in, but only to the pages where one can pay."},
-                "reason": {"enum": [None, "credentials", "closed", "devices", "suspended", "expired", "quota"]},
+                "reason": {"enum": [None, "credentials", "elsewhere", "guessing", "closed", "devices", "suspended", "expired", "quota"]},
                 "message": _NULL_TEXT,
                 "line": {"type": ["integer", "null"]},
                 "attributes": {

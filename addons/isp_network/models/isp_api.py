@@ -120,13 +120,15 @@ class IspApi(models.AbstractModel):
     def _answer_authorise(self, company, _ids, values):
         """What RADIUS answers: its functions are asked, and the password is compared as FreeRADIUS does. Refusals stand in the same log."""
         router = self._router(company, values["router"]) if "router" in values else self.env["isp.router"]
-        login, mac, nas = values["login"], values.get("mac"), router.nas_ip or None
+        # "": nowhere, and no device. (NULL would leave place and device out of the rules.)
+        login, mac, nas = values["login"], values.get("mac") or "", router.nas_ip or ""
         self.env.flush_all()
         query = SQL(
             """SELECT v.access_id, a.company_id, a.subscription_id, v.password, v.verdict, v.reason, v.message, v.by_mac
-                 FROM radius.verdict(%s, %s, true) v LEFT JOIN isp_access a ON a.id = v.access_id""",
+                 FROM radius.verdict(%s, %s, true, %s) v LEFT JOIN isp_access a ON a.id = v.access_id""",
             login,
             mac,
+            nas,
         )
         [(access, owner, line, password, verdict, reason, message, by_mac)] = self.env.execute_query(query)
         foreign = access and owner != company.id
@@ -141,6 +143,8 @@ class IspApi(models.AbstractModel):
             self._refused(login, nas, mac)
             return {"result": "reject", "reason": "credentials", "message": None, "line": None, "attributes": []}
         rows = self.env.execute_query(SQL("SELECT attribute, value FROM radius.authr(%s, %s, %s)", login, nas, mac))
+        if verdict == "accept":
+            self.env.cr.execute(SQL("SELECT radius.first_use(%s, %s, %s)", login, nas, mac))
         attributes = [{"name": name, "value": value} for name, value in rows]
         return {"result": verdict, "reason": reason, "message": message, "line": line, "attributes": attributes}
 

@@ -172,7 +172,7 @@ class IspApiPush(models.Model):
             counters.append(
                 (
                     "stop" if item.get("ended") else "interim-update", item["session"], login, f"isp:{access}", nas, "", item.get("address", ""), item.get("mac", ""),
-                    device.name, epoch, "", epoch, str(item.get("seconds", 0)), str(up % 2**32), str(up >> 32), str(down % 2**32), str(down >> 32), "User-Request" if item.get("ended") else "",
+                    device.name, epoch, "", epoch, str(item.get("seconds", "")), str(up % 2**32), str(up >> 32), str(down % 2**32), str(down >> 32), "User-Request" if item.get("ended") else "",
                 )
             )  # fmt: skip
         self.env.flush_all()

@@ -464,7 +464,7 @@ BEGIN
                        AND (x.topup_until > v_now) IS NOT TRUE
                        AND (greatest(x.time_limit, x.use_seconds, x.zone) > 0) IS NOT TRUE
                        AND CASE WHEN x.device_limit > 0 THEN NOT EXISTS (
-                           SELECT FROM public.isp_session s WHERE s.access_id = x.id AND s.stopped IS NULL AND s.mac IS DISTINCT FROM p_mac
+                           SELECT FROM public.isp_session s WHERE s.access_id = x.id AND s.stopped IS NULL AND s.mac IS DISTINCT FROM coalesce(p_mac, '')
                        ) ELSE true END
                        AND x.mac_login IS NOT TRUE AND x.mac_bound IS NOT TRUE AND x.fup_rate IS NULL AND x.own_rate IS NULL
                        AND x.static_ip IS NULL AND x.ipv6_prefix IS NULL AND x.ipv6_link IS NULL
@@ -539,7 +539,10 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO public.isp_access_use (access_id, first_at, mac, nas_ip)
     SELECT a.id, statement_timestamp() AT TIME ZONE 'UTC', radius.mac(p_mac), radius.label(p_nas)
-      FROM public.isp_access a WHERE a.name = p_login AND a.use_seconds > 0
+      FROM public.isp_access a
+     WHERE a.id = coalesce((SELECT n.id FROM public.isp_access n WHERE n.name = p_login),
+                           (SELECT m.id FROM public.isp_access m WHERE m.mac = radius.mac(p_login) AND m.mac_login))
+       AND a.use_seconds > 0
     ON CONFLICT (access_id) DO NOTHING;
     RETURN 1;
 END $$;
@@ -617,10 +620,13 @@ CREATE OR REPLACE FUNCTION radius.book(p_access integer, p_at timestamp, p_up bi
 LANGUAGE plpgsql AS $$
 DECLARE
     v_since timestamp;
-    v_ahead timestamp := statement_timestamp() AT TIME ZONE 'UTC' + interval '1 day';
+    v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
+    v_ahead timestamp := v_now + interval '1 day';
     v_default boolean;
     q record;
 BEGIN
+    -- A router whose clock is ahead begins nobody's next cycle.
+    p_at := least(p_at, v_now);
     UPDATE public.isp_usage u
        SET bytes_up = u.bytes_up + p_up, bytes_down = u.bytes_down + p_down, seconds = u.seconds + p_seconds
      WHERE u.access_id = p_access AND u.hour = date_trunc('hour', p_at) AND u.dirty IS NOT FALSE;
@@ -699,6 +705,12 @@ BEGIN
         IF happened BETWEEN v_now - interval '90 days' AND v_now THEN
             came := happened;
         END IF;
+    ELSIF came < v_now - interval '1 day' THEN
+        -- A delay of days and a clock that says today: the clock is right.
+        happened := to_timestamp(v_event) AT TIME ZONE 'UTC';
+        IF happened BETWEEN v_now - interval '1 day' AND v_now + interval '1 day' THEN
+            came := least(happened, v_now);
+        END IF;
     END IF;
     happened := came;
     has_clock := false;
@@ -733,6 +745,18 @@ BEGIN
     END IF;
     RETURN v_access;
 END $$;
+
+-- What a session has moved in all when its counter of 32 bits, without Gigawords, stands at p_low and the total was p_before; p_growth
+-- is by how many seconds the session is longer. It has wrapped when it fell by more than half; between two packets, once.
+CREATE OR REPLACE FUNCTION radius.unwrapped(p_low bigint, p_before bigint, p_growth bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN p_before < 2147483648 OR p_before < 4294967296 AND p_growth <= 0 THEN p_low
+        WHEN p_growth < 0 THEN p_before  -- an old packet
+        ELSE p_before - p_before % 4294967296 + p_low
+             + CASE WHEN p_growth > 0 AND p_before % 4294967296 - p_low > 2147483648 THEN 4294967296 ELSE 0 END
+    END
+$$;
 
 -- One accounting packet of a session. Counters in packets only grow, so what is booked is the difference to the
 -- highest seen: retries, doubles and packets out of order add nothing. Idempotent; commits with the caller.
@@ -769,6 +793,8 @@ DECLARE
     v_up_giga bigint := radius.number(p_in_giga, 65535);
     v_down bigint := radius.number(p_out, 4294967295);
     v_down_giga bigint := radius.number(p_out_giga, 65535);
+    v_timed boolean := coalesce(p_seconds, '') <> '';  -- else nobody knows when the session began: only a Start, or a reboot that was told, begins a generation
+    v_narrow boolean := coalesce(p_in_giga, '') = '' AND coalesce(p_out_giga, '') = '';  -- 32 bits, which wrap
     v_event bigint := radius.number(p_event, 4294967295);
     v_problem text;
     t record;
@@ -829,17 +855,17 @@ BEGIN
                    framed_ip = coalesce(v_ip, s.framed_ip),
                    mac = coalesce(s.mac, radius.mac(p_mac)),
                    seconds = greatest(s.seconds, v_seconds),
-                   bytes_up = greatest(s.bytes_up, v_up),
-                   bytes_down = greatest(s.bytes_down, v_down),
-                   added_up = greatest(v_up - s.bytes_up, 0),
-                   added_down = greatest(v_down - s.bytes_down, 0),
+                   bytes_up = greatest(s.bytes_up, CASE WHEN v_narrow THEN radius.unwrapped(v_up, s.bytes_up, v_seconds - s.seconds) ELSE v_up END),
+                   bytes_down = greatest(s.bytes_down, CASE WHEN v_narrow THEN radius.unwrapped(v_down, s.bytes_down, v_seconds - s.seconds) ELSE v_down END),
+                   added_up = greatest(CASE WHEN v_narrow THEN radius.unwrapped(v_up, s.bytes_up, v_seconds - s.seconds) ELSE v_up END - s.bytes_up, 0),
+                   added_down = greatest(CASE WHEN v_narrow THEN radius.unwrapped(v_down, s.bytes_down, v_seconds - s.seconds) ELSE v_down END - s.bytes_down, 0),
                    added_seconds = greatest(v_seconds - s.seconds, 0),
                    wrong_clock = coalesce(v_wrong_clock, s.wrong_clock)
              WHERE s.session_key = v_key AND s.access_id IS NOT NULL AND s.superseded IS NOT TRUE
                AND NOT (v_began > s.last_event + v_slack
-                        AND (v_seconds < s.seconds OR v_up < s.bytes_up OR v_down < s.bytes_down
-                             OR s.presumed AND s.cause = 'NAS-Reboot'
-                             OR v_slack = '0' AND v_came - v_seconds * interval '1 second' > s.updated + c_gap))
+                        AND (v_timed AND (v_seconds < s.seconds OR v_up < s.bytes_up OR v_down < s.bytes_down)
+                             OR s.presumed AND s.cause = 'NAS-Reboot' AND (v_timed OR v_happened > s.stopped)
+                             OR v_timed AND v_slack = '0' AND v_came - v_seconds * interval '1 second' > s.updated + c_gap))
                AND (s.generation = 0 OR v_began >= s.started - c_gap)
             RETURNING s.access_id, s.added_up, s.added_down, s.added_seconds INTO v_access, d_up, d_down, d_seconds;
             IF FOUND THEN
@@ -885,9 +911,9 @@ BEGIN
                  WHERE s.session_key = v_key ORDER BY s.generation DESC LIMIT 1 FOR UPDATE;
             END IF;
             IF v_try = 1 AND v_began > o.last_event + v_slack
-               AND (v_kind = 'start' OR v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down
-                    OR o.presumed AND o.cause = 'NAS-Reboot'
-                    OR v_slack = '0' AND v_came - v_seconds * interval '1 second' > o.updated + c_gap) THEN
+               AND (v_kind = 'start' OR v_timed AND (v_seconds < o.seconds OR v_up < o.bytes_up OR v_down < o.bytes_down)
+                    OR o.presumed AND o.cause = 'NAS-Reboot' AND (v_timed OR v_happened > o.stopped)
+                    OR v_timed AND v_slack = '0' AND v_came - v_seconds * interval '1 second' > o.updated + c_gap) THEN
                 -- The router began its ids again.
                 v_new := true;
                 v_generation := o.generation + 1;
@@ -908,6 +934,10 @@ BEGIN
 
         IF NOT v_new THEN
             v_access := o.access_id;
+            IF v_narrow THEN
+                v_up := radius.unwrapped(v_up, o.bytes_up, v_seconds - o.seconds);
+                v_down := radius.unwrapped(v_down, o.bytes_down, v_seconds - o.seconds);
+            END IF;
             IF v_access IS NULL THEN  -- unknown until now: nothing of it has been booked
                 v_access := radius.access_of(radius.class_id(p_class), p_login, v_nas, v_came - v_seconds * interval '1 second');
                 d_up := greatest(v_up, o.bytes_up);

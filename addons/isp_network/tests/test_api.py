@@ -208,6 +208,29 @@ class TestApi(NetworkCommon, HttpCase):
         self.assertEqual(self._authorise(login="aa-bb-cc-dd-ee-01", mac=mac)[0], "accept")
         self.assertEqual(self._authorise(login=mac, mac="AA:BB:CC:DD:EE:99")[0], "reject", "typed on another device")
 
+    def test_authorise_at_a_hotspot(self):
+        """A log-in of a hotspot is good at its routers only, its time begins with the first answer, and who guesses is locked out."""
+        self.access.write({"zone": 7, "use_seconds": 3600})
+        self.assertEqual(self._authorise(login="achol", password="pw")[:2], ("reject", "elsewhere"), "no router, no place")
+        self.assertEqual(self._authorise(login="achol", password="pw", router=self.router.id)[:2], ("reject", "elsewhere"))
+        self.assertFalse(self.env["isp.access.use"].search([("access_id", "=", self.access.id)]))
+        self.router.zone = 7
+        mac = "AA:BB:CC:DD:EE:01"
+        here = {"login": "achol", "router": self.router.id, "mac": mac}
+        self.assertEqual(self._authorise(**here, password="no")[:2], ("reject", "credentials"))
+        self.assertFalse(self.env["isp.access.use"].search([("access_id", "=", self.access.id)]))
+        result, _reason, attributes = self._authorise(**here, password="pw")
+        self.assertEqual((result, attributes["Session-Timeout"]), ("accept", "3600"))
+        self.assertEqual(self.env["isp.access.use"].search([("access_id", "=", self.access.id)]).mac, mac)
+        for _try in range(10):
+            self._authorise(**{**here, "login": "nobody"}, password="x")
+        self.assertEqual(self._authorise(**here, password="pw")[:2], ("reject", "guessing"))
+
+    def test_authorise_bound_to_a_device(self):
+        self.access.write({"mac_bound": True, "mac": "AA:BB:CC:DD:EE:01"})
+        self.assertEqual(self._authorise(login="achol", password="pw")[:2], ("reject", "devices"), "a device that is not told is another one")
+        self.assertEqual(self._authorise(login="achol", password="pw", mac="aa-bb-cc-dd-ee-01")[0], "accept")
+
     def test_authorise_wall_and_closed(self):
         self.subscription._set_state("suspended", "overdue")
         result, reason, attributes = self._authorise(login="achol", password="pw")
@@ -229,6 +252,12 @@ class TestApi(NetworkCommon, HttpCase):
         self.assertEqual(self._push(item, device="ap-2")[0]["status"], "counted", "another device has its own numbers")
         twice = {**item, "sequence": 9}
         self.assertEqual([row["status"] for row in self._push(twice, twice)], ["counted", "repeated"])
+
+    def test_counters_without_seconds(self):
+        base = {"login": "achol", "kind": "counter", "session": "x2"}
+        for sequence, up in enumerate((100, 300, 300, 200, 350), 1):
+            self._push({**base, "sequence": sequence, "up": up, "down": 0}, router=self.router.id)
+        self.assertEqual(self._used()[0], 350)
 
     def test_counters_are_a_session(self):
         base = {"login": "achol", "kind": "counter", "session": "x1", "address": "10.0.0.9"}

@@ -305,11 +305,67 @@ class TestRadiusAcct(NetworkCommon):
             self.assertEqual(self.env.execute_query(SQL("SELECT count(*) FROM radius.nas(%s)", values[0])), [(0,)])
 
     def test_wrapped_counters_without_gigawords(self):
-        """A router that does not send gigawords: the counter falls back within a session. Nothing is booked twice, nothing
-        is taken away; from then on what lies above the old highest counts."""
-        self._book(("Start", 0, 0, 0), ("Interim-Update", 300, 10, 4_000_000_000))
-        self._acct("Interim-Update", event=self.start + 600, seconds=600, down=5_000_000, up=20)
-        self._assert_session(20, 4_000_000_000, 600, stopped=False)
+        """A router that does not send gigawords: its counter of 32 bits begins again within a session, as often as it likes."""
+        self._book(("Start", 0, 0, 0))
+        low = {"event": self.start + 300, "seconds": 300, "up": 10, "down": 4_000_000_000}
+        self._acct("Interim-Update", **low)
+        self._acct("Interim-Update", event=self.start + 600, seconds=600, up=20, down=5_000_000)
+        self._assert_session(20, 2**32 + 5_000_000, 600, stopped=False)
+        self._acct("Interim-Update", **low)  # a late one, from before
+        self._acct("Interim-Update", event=self.start + 600, seconds=600, up=20, down=5_000_000)  # and a repeated one
+        self._assert_session(20, 2**32 + 5_000_000, 600, stopped=False)
+        for turn in range(1, 4):
+            seconds = 600 + 600 * turn
+            self._acct("Interim-Update", event=self.start + seconds - 300, seconds=seconds - 300, up=20 + turn, down=4_200_000_000)
+            self._acct("Interim-Update", event=self.start + seconds, seconds=seconds, up=20 + turn, down=turn)
+        self._acct("Stop", event=self.start + 2400, seconds=2400, up=23, down=9)
+        self._assert_session(23, 4 * 2**32 + 9, 2400)
+
+    def test_a_counter_that_falls_a_little_has_not_wrapped(self):
+        self._book(("Start", 0, 0, 0))
+        self._acct("Interim-Update", event=self.start + 300, seconds=300, down=3_000_000_000)
+        self._acct("Interim-Update", event=self.start + 600, seconds=600, down=2_999_999_000)
+        self._assert_session(0, 3_000_000_000, 600, stopped=False)
+
+    def test_without_session_time(self):
+        """Acct-Session-Time may be missing (RFC 2866): the counters of one session are not booked again with every packet."""
+        for minutes, down in ((0, 0), (5, 100), (10, 300), (10, 300), (5, 100), (20, 450)):
+            self._acct("Interim-Update" if minutes else "Start", event=self.start + 60 * minutes, down=down)
+        self._assert_session(0, 450, 0, stopped=False)
+        self._acct("Start", event=self.start + 1800)
+        self._acct("Interim-Update", event=self.start + 2100, down=70)
+        self.assertEqual(self._sessions().mapped("bytes_down"), [450, 70])
+        self.assertEqual(self._used(), (0, 520, 0))
+
+    def test_without_session_time_and_clock(self):
+        for down in (100, 300, 300, 200, 301):
+            self._acct("Interim-Update", down=down)
+        self._assert_session(0, 301, 0, stopped=False)
+
+    def test_a_clock_ahead_begins_no_cycle(self):
+        """Tomorrow a new quota begins; a router that is already there neither gives it today nor hides what others count."""
+        today = datetime.now(UTC) + timedelta(hours=2)  # in Juba
+        self.access._apply({"quota_bytes": 1000, "quota_day": (today + timedelta(days=1)).day, "quota_from": datetime(2020, 1, 1)})
+        self._acct("interim-update", session="right", seconds=10, down=1000)
+        self.assertEqual(self._verdict(), "wall")
+        ahead = int(time.time()) + 23 * 3600
+        self._acct("interim-update", session="ahead", event=ahead, seconds=10, down=5)
+        self.assertEqual(self._verdict(), "wall")
+        self._acct("interim-update", session="right", seconds=20, down=1010)
+        counter = self.env["isp.quota.counter"].search([("access_id", "=", self.access.id)])
+        self.assertEqual(counter.bytes, 1015)
+
+    def _verdict(self):
+        self.env.flush_all()
+        ((found,),) = self.env.execute_query(SQL("SELECT verdict FROM radius.verdict('achol', '', false)"))
+        return found
+
+    def test_a_delay_of_days_and_a_clock_that_is_right(self):
+        now = int(time.time())
+        self._acct("interim-update", event=now - 5, delay=7776000, seconds=5, down=100)
+        row = self._sessions()
+        self.assertGreater(row.last_event, datetime.now() - timedelta(minutes=2))
+        self.assertFalse(row.wrong_clock)
 
     def test_our_clock_was_a_year_ahead(self):
         """What was written then neither hides what comes later nor keeps anybody on line for a year."""
