@@ -178,6 +178,8 @@ class TestToken(HotspotCommon):
             self.env.cr.execute("SELECT radius.postauth(%s, '127.0.3.1', %s, 'hs')", (f"guess{number}", OTHER))
         self.assertEqual(self._log_in(token, OTHER)[1], {"Reply-Message": "Too many wrong tries: wait a while"})
         self.assertIn("Cleartext-Password", self._log_in(token, DEVICE)[0])
+        self.env.cr.execute("SELECT count(radius.postauth('more' || n, '127.0.3.1', %s, 'hs')) FROM generate_series(1, 200) n", (OTHER,))
+        self.assertIn("Cleartext-Password", self._log_in(token, DEVICE)[0], "one device keeps nobody else out")
         self.env.cr.execute("UPDATE isp_login_guess SET since = since - interval '16 minutes'")
         self.assertIn("Cleartext-Password", self._log_in(token, OTHER)[0])
 
@@ -191,6 +193,18 @@ class TestToken(HotspotCommon):
         self.assertIn("Cleartext-Password", self._log_in(known, DEVICE)[0])
         self.env.cr.execute("SELECT count(*) FROM isp_login_guess WHERE nas_ip = '127.0.0.1'")
         self.assertEqual(self.env.cr.fetchone(), (0,))
+
+    def test_ten_thousand_codes_tried_by_one_device(self):
+        """It is locked out after ten, and what it tries afterwards fills no table."""
+        token = self._made()
+        self.env["isp.login.attempt"].search([]).unlink()
+        self.env.cr.execute("SELECT count(radius.postauth('code' || n, '127.0.3.1', %s, 'hs')) FROM generate_series(1, 10000) n", (OTHER,))
+        self.env.invalidate_all()
+        self.assertEqual(self._log_in(token, OTHER)[1], {"Reply-Message": "Too many wrong tries: wait a while"})
+        self.assertIn("Cleartext-Password", self._log_in(token, DEVICE)[0])
+        attempts = self.env["isp.login.attempt"].search([])
+        self.assertLessEqual(len(attempts), 121)
+        self.assertEqual(sum(attempts.mapped("times")), 10000)
 
     def test_owner_sees_own_tokens_only(self):
         own, foreign = self._made(), self._made(site=self.other_site)

@@ -513,9 +513,12 @@ BEGIN
          WHERE r.nas_ip = p_ip AND r.active AND r.radius_secret <> '';
 END $$;
 
--- Count a wrong try at a hotspot: of the device, and of all devices of the minute.
+-- Count a wrong try at a hotspot: of the device, and of all devices of the minute. One that is locked out already counts for itself
+-- only: alone it keeps nobody else out.
 CREATE OR REPLACE FUNCTION radius.wrong_guess(p_nas text, p_mac text, p_now timestamp) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    v_wrong integer := 0;
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM public.isp_router r WHERE r.nas_ip = p_nas AND r.zone > 0) THEN
         RETURN;
@@ -524,7 +527,11 @@ BEGIN
         INSERT INTO public.isp_login_guess AS g (nas_ip, mac, since, wrong) VALUES (p_nas, p_mac, p_now, 1)
         ON CONFLICT (nas_ip, mac) DO UPDATE
            SET wrong = CASE WHEN g.since > p_now - interval '15 minutes' THEN g.wrong + 1 ELSE 1 END,
-               since = CASE WHEN g.since > p_now - interval '15 minutes' AND g.wrong < 10 THEN g.since ELSE p_now END;
+               since = CASE WHEN g.since > p_now - interval '15 minutes' AND g.wrong < 10 THEN g.since ELSE p_now END
+        RETURNING g.wrong INTO v_wrong;
+    END IF;
+    IF v_wrong > 10 THEN
+        RETURN;
     END IF;
     INSERT INTO public.isp_login_guess AS g (nas_ip, mac, since, wrong) VALUES (p_nas, '', p_now, 1)
     ON CONFLICT (nas_ip, mac) DO UPDATE
