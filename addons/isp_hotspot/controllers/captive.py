@@ -59,7 +59,8 @@ class Visit:
         self.new_cookie = "" if _COOKIE.fullmatch(cookie) else secrets.token_urlsafe(16)
         self.device = hashlib.sha256((self.new_cookie or cookie).encode()).hexdigest()
         #: What wrong tries are counted by: browsers forget their cookies.
-        self.key = self.arrival.mac or request.httprequest.remote_addr or ""
+        self.address = request.httprequest.remote_addr or ""
+        self.key = self.arrival.mac or self.address
 
     def url(self, path="", challenge=False, **more):
         """:return: of another page of the same hotspot, with all that goes with the guest"""
@@ -134,7 +135,7 @@ class Captive(http.Controller):
         """A code, by browsers that cannot answer the router's challenge themselves: answered here. Whether it is good is asked by the router."""
         visit = Visit(slug, {**request.httprequest.args.to_dict(), **form})
         word, password = code.clean(form.get("code")), code.clean(form.get("password"))
-        if not code.is_code(word):
+        if not visit.env["isp.token"]._may_be_code(visit.site, word):
             return visit.again("typo")
         url = visit.arrival.login_url(word, password if visit.site.login_mode == "pair" else word)
         if not url:
@@ -147,12 +148,12 @@ class Captive(http.Controller):
         offer = visit.site._portal_offers().filtered(lambda offer: str(offer.id) == form.get("offer"))
         if not offer:
             return visit.main(said=visit.env._("Choose what to buy."))
-        return self._order(visit, form, lambda orders, key: orders._buy(visit.site, key, offer, str(form.get("number") or "")[:40], visit.device, visit.arrival.mac, visit.lang))
+        return self._order(visit, form, lambda orders, key: orders._buy(visit.site, key, offer, str(form.get("number") or "")[:40], visit.device, visit.arrival.mac, visit.lang, visit.address))
 
     @http.route("/wifi/<string:slug>/trial", **_POST)
     def trial(self, slug, **form):
         visit = Visit(slug, {**request.httprequest.args.to_dict(), **form})
-        return self._order(visit, form, lambda orders, key: orders._try_free(visit.site, key, visit.device, visit.arrival.mac, visit.lang), then="1")
+        return self._order(visit, form, lambda orders, key: orders._try_free(visit.site, key, visit.device, visit.arrival.mac, visit.lang, visit.address), then="1")
 
     def _order(self, visit, form, place, **then):
         """Place an order, once for the page's uuid, and show how it stands; what cannot be is said on the page."""
@@ -218,9 +219,9 @@ class Captive(http.Controller):
     def _by_code(self, visit, form):
         """:return: (the token of what was typed, key of the problem): wrong ones are counted, and after some nobody is listened to"""
         tries, tokens = visit.env["isp.portal.try"], visit.env["isp.token"]
-        if tries._is_locked(visit.site, visit.key):
+        if tries._is_locked(visit.site, visit.key, visit.device, visit.arrival.mac):
             return tokens, "guessing"
-        if not code.is_code(code.clean(form.get("code"))):
+        if not tokens._may_be_code(visit.site, code.clean(form.get("code"))):
             return tokens, "typo"
         token = tokens._of_code(visit.site, form.get("code"), form.get("password"))
         if not token:

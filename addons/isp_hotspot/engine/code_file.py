@@ -7,7 +7,9 @@ r"""Codes that were made elsewhere, from a CSV file with a column ``code`` and, 
 >>> [(problem.line, problem.value, problem.code) for problem in bad]
 [(4, 'ab12cd34', 'twice_in_file'), (5, 'ab_12cd34', 'code_characters'), (6, '123456', 'code_weak')]
 >>> read(b"code;password\nriver-1001;secret 1\n")[0]
-[Code(line=2, code='river1001', password='secret 1')]
+[Code(line=2, code='river1001', password='secret1')]
+
+Passwords are read as the hotspot's pages read what is typed: small letters and digits.
 """
 
 import re
@@ -49,14 +51,15 @@ def read(data):
             bad.append(Problem(row.line, "code", row.cells["code"][:60], reason, params))
         else:
             lines[text] = row.line
-            good.append(Code(row.line, text, row.cells.get("password", "")))
+            good.append(Code(row.line, text, clean(row.cells.get("password", ""))))
     return good, sorted(bad, key=lambda problem: problem.line), table
 
 
 def _objection(cells, text, count):
     if not cells["code"]:
         return "missing"
-    if len(_BETWEEN.sub("", cells["code"])) != len(text) or not (cells.get("password", "") or "-").isprintable():
+    password = cells.get("password", "")
+    if len(_BETWEEN.sub("", cells["code"])) != len(text) or len(_BETWEEN.sub("", password)) != len(clean(password)):
         return "code_characters"
     kinds = (10 if any(char.isdigit() for char in text) else 0) + (26 if any(char.isalpha() for char in text) else 0)
     return "code_weak" if len(text) < 6 or kinds ** len(text) < count * RARE else ""

@@ -41,9 +41,10 @@ class IspPortalTry(models.Model):
         self.sudo().create({"site_id": site.id, "what": what, "key": key, "device": device})
 
     @api.model
-    def _is_locked(self, site, device):
-        """:return: whether no more codes of this device are looked at now"""
-        return self._count(site, "wrong", device) >= PER_DEVICE or self._count(site, "wrong", minutes=1) >= PER_SITE
+    def _is_locked(self, site, key, device, mac):
+        """:param key: what its tries are counted by :return: whether no more codes of this device are looked at now; what strangers try keeps
+        nobody out whom the hotspot knows"""
+        return self._count(site, "wrong", key) >= PER_DEVICE or (self._count(site, "wrong", minutes=1) >= PER_SITE and not site._knows(device, mac))
 
     @api.autovacuum
     def _forget_old(self):

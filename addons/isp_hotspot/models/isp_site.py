@@ -1,6 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import secrets
 
+from phonenumbers import country_code_for_region
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
@@ -125,7 +127,11 @@ class IspSite(models.Model):
 
     def _parse_phone(self, text):
         """:param text: as typed :return: E.164 with its plus, "" for none :raise UserError: it is no number"""
-        number = parse(text, self.company_id.country_id.code or "SS") if text else ""
+        country = self.company_id.country_id.code or "SS"
+        number = parse(text, country) if text else ""
+        # A digit too many makes it somebody's in another country: that is meant by who writes the country.
+        if number and not text.strip().startswith(("+", "00")) and not number.startswith(str(country_code_for_region(country))):
+            raise UserError(self.env._("“%(number)s” is no telephone number here. Write those of other countries with + and the country's code.", number=text))
         if text and not number:
             raise UserError(self.env._("“%(number)s” is no telephone number.", number=text))
         return f"+{number}" if number else ""

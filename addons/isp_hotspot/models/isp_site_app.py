@@ -216,6 +216,9 @@ class IspSite(models.Model):
             raise UserError(self.env._("Free, cash or mobile money?"))
         values = self._prepare_gift(item, device)
         if method == "momo":
+            still = self.env["isp.token.order"]._still_asked(self, **values) if values["offer"] or values["terms"] else None
+            if still:
+                return still
             self._need_calm()
         return self.env["isp.token.order"]._place(self, uuid, method, user=self.env.user, **values)
 

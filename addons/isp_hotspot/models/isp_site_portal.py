@@ -54,7 +54,7 @@ class IspSite(models.Model):
     @api.model
     def _of_slug(self, slug):
         """:return: the hotspot of these pages (sudo), also a closed one; empty when there is none"""
-        return self.sudo().with_context(active_test=False).search([("slug", "=", slug)])
+        return self.sudo().with_context(active_test=False).search([("slug", "=", slug)]) if slug.isprintable() else self.sudo()
 
     def _portal_url(self):
         """:return: the address of its pages, as routers and guests reach it"""
@@ -121,6 +121,13 @@ class IspSite(models.Model):
         alive = [("stopped", "=", False), ("updated", ">", fields.Datetime.now() - ALIVE)]
         sessions = self.env["isp.session"].sudo().search([("nas_ip", "in", here), *alive, ("framed_ip", "=", address)], limit=2)
         return sessions.access_id.token_ids if len(sessions) == 1 else self.env["isp.token"].sudo()
+
+    def _knows(self, device, mac):
+        """:param device: digest of a browser's cookie :param mac: as the router told it, or somebody made it up
+        :return: whether this browser has bought here, or this device was let in here"""
+        if self.env["isp.token.order"].sudo().search_count([("site_id", "=", self.id), ("device", "=", device), ("state", "=", "done"), ("method", "!=", "trial")], limit=1):
+            return True
+        return bool(mac) and bool(self.env["isp.session"].sudo().search_count([("mac", "=", mac), ("access_id.zone", "=", self.id)], limit=1))
 
     def _capport(self, address):
         """:param address: of the device that asks :return: the answer of RFC 8908"""

@@ -80,7 +80,7 @@ class IspTokenOrder(models.Model):
     # === Ordering ===
 
     @api.model
-    def _place(self, site, uuid, method, *, offer=None, terms=None, phone="", payer="", lang=None, amount=None, user=None, token=None, mac=None, device="", ordered_at=None):
+    def _place(self, site, uuid, method, *, offer=None, terms=None, phone="", payer="", lang=None, amount=None, user=None, token=None, mac=None, device="", address="", ordered_at=None):
         """Give or sell a token, once for each ``uuid``.
 
         :param site: ``isp.site``; the caller has checked that it is theirs
@@ -91,7 +91,7 @@ class IspTokenOrder(models.Model):
         :param payer: the wallet that pays, as typed; blank: ``phone``
         :param amount: what is paid; blank: the offer's price
         :param token: one that is made already (a reserve), instead of a new one
-        :param mac: the device that asks, of a trial
+        :param mac: the device that asks, of a trial :param address: from where on the internet a guest asks
         :return: the ``isp.token.order`` (sudo)
         :raise UserError: closed, no number, no price, another site's uuid, a second trial
         :raise ConcurrencyError: the same at the same moment: Odoo runs the request again, and it finds the first
@@ -127,12 +127,15 @@ class IspTokenOrder(models.Model):
             "ordered_at": min(ordered_at or now, now),
             "device": (device or "")[:64] or False,
             "mac": mac or False,
+            "address": address or False,
             "trial_key": self._trial_key(site, mac) if method == "trial" else False,
         }
         if method in ("cash", "momo") and price <= 0:
             raise UserError(self.env._("What does it cost?"))
         if method == "momo" and not vals["payer"]:
             raise UserError(self.env._("Whose telephone pays?"))
+        if method == "momo":
+            self._need_own_country(site, vals["payer"])
         order = orders._create_once(vals)
         if method == "momo":
             order._ask_for_money()

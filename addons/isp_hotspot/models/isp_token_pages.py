@@ -24,12 +24,17 @@ class IspToken(models.Model):
         return f"http://{token.site_id.hotspot_name}/login{captive.fragment(token.code, token.access_id.password)}"
 
     @api.model
+    def _may_be_code(self, site, word):
+        """:param word: cleaned :return: whether it is worth a look: codes of ours have a check character, those of a file have none"""
+        return code.is_code(word) or bool(word and self.env["isp.token.batch"].sudo().search_count([("site_id", "=", site.id), ("source", "=", "file")], limit=1))
+
+    @api.model
     def _of_code(self, site, text, password=""):
         """:param text: as typed :param password: as typed, where the site has one
         :return: the token of this site (sudo), empty when there is none with this password
         """
         word = code.clean(text)
-        token = self.sudo().search([("site_id", "=", site.id), ("code", "=", word)]) if code.is_code(word) else self.sudo()
+        token = self.sudo().search([("site_id", "=", site.id), ("code", "=", word)]) if self._may_be_code(site, word) else self.sudo()
         if token and site.login_mode == "pair" and not consteq(token.access_id.password or "", code.clean(password)):
             return self.sudo()
         return token

@@ -128,20 +128,26 @@ class TestGuestOrders(CaptiveCommon):
             self._buy("0922000009", device="newest", mac=DEVICE)
 
     def test_a_stranger_does_not_ring_a_thousand_telephones(self):
-        """Whatever the browser says of itself: so many of a hotspot in a minute, so many in an hour that nobody pays."""
-        rung = 0
-        for n in range(1000):
-            if n % isp_token_order_guest.PER_SITE == 0:
-                self._age(self.orders.search([("site_id", "=", self.site.id)]), minutes=1)
-            try:
-                self._buy(f"0921{n:06}", device=f"d{n}", mac=f"AA:BB:CC:00:{n // 256:02X}:{n % 256:02X}")
-                rung += 1
-            except UserError as error:
-                self.assertIn("Many people", str(error))
-                break
-        self.assertEqual(rung, isp_token_order_guest.UNPAID)
-        self._age(self.orders.search([("site_id", "=", self.site.id)]), hours=1)
-        self.assertTrue(self._buy("0929000000", device="later"))
+        """Whatever the browser says of itself: so many of an address in a minute, so many in an hour that nobody pays. Others go on buying."""
+        params, stranger, number = self.env["ir.config_parameter"].sudo(), "203.0.113.66", iter(range(1000))
+
+        def ring(address):
+            n = next(number)
+            return self._buy(f"0921{n:06}", device=f"d{n}", mac=f"AA:BB:CC:00:{n // 256:02X}:{n % 256:02X}", address=address)
+
+        params.set_param("isp_hotspot.guest_per_minute", "5")
+        params.set_param("isp_hotspot.guest_unpaid", "12")
+        for rung, minutes in ((5, 1), (5, 1), (2, 61)):
+            for _n in range(rung):
+                ring(stranger)
+            with self.assertRaisesRegex(UserError, "Many people"):
+                ring(stranger)
+            self.assertTrue(ring("198.51.100.7"), "guests behind another address")
+            self._age(self.orders.search([("site_id", "=", self.site.id)]), minutes=minutes)
+        self.assertTrue(ring(stranger))
+        params.set_param("isp_hotspot.guest_unpaid_site", "1")
+        with self.assertRaisesRegex(UserError, "Many people"):
+            ring("198.51.100.8")
 
     def test_number_of_another_country(self):
         for number in ("+254712345678", "+46733123450"):
@@ -190,6 +196,33 @@ class TestGuestOrders(CaptiveCommon):
             self.orders._try_free(self.site, str(uuid.uuid4()), "d1", DEVICE)
         other = self.orders._try_free(self.site, str(uuid.uuid4()), "d1", "AA:BB:CC:00:00:09")
         self.assertEqual(self._log_in(other.token_id)[1].get("Reply-Message"), "Not for this device", "a made-up MAC address gets nobody in")
+
+    def test_trials_for_made_up_devices_come_to_an_end(self):
+        """A MAC address is what the browser says: trials that nobody uses are few, and those who mean it still get theirs."""
+        self.env["ir.config_parameter"].sudo().set_param("isp_hotspot.guest_trials", "3")
+
+        def trial(n, address="203.0.113.66"):
+            return self.orders._try_free(self.site, str(uuid.uuid4()), f"d{n}", f"AA:BB:CC:00:00:{n:02X}", address=address)
+
+        orders = [trial(n) for n in range(3)]
+        with self.assertRaisesRegex(UserError, "Many people"):
+            trial(3)
+        self.assertTrue(trial(4, "198.51.100.7"))
+        self.assertEqual(trial(0), orders[0], "the same again, on the same day")
+        orders[0].token_id.state = "in_use"
+        self.assertTrue(trial(5))
+
+    def test_strangers_who_guess_keep_no_known_guest_out(self):
+        order = self._buy()
+        order._on_paid()
+        tries = self.env["isp.portal.try"]
+        for n in range(isp_portal_try.PER_SITE):
+            tries._note(self.site, "wrong", f"AA:00:00:00:00:{n:02X}")
+        self.assertTrue(tries._is_locked(self.site, "new", "new", ""))
+        self.assertFalse(tries._is_locked(self.site, "d1", "d1", ""))
+        for _n in range(isp_portal_try.PER_DEVICE):
+            tries._note(self.site, "wrong", "d1")
+        self.assertTrue(tries._is_locked(self.site, "d1", "d1", ""))
 
     def test_no_trial(self):
         with self.assertRaises(UserError):
@@ -524,6 +557,24 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
         self.assertEqual(tries.search_count([]), count, "who is locked out fills no table")
         tries.search([]).at = fields.Datetime.now() - timedelta(minutes=16)
         self.assertIn("Time left", self._post("/me", {"code": token.code}, mac=DEVICE).text)
+
+    def test_codes_of_a_file(self):
+        """They have no check character, and their passwords are read as they are typed: in whatever letters."""
+        self.site.login_mode = "pair"
+        self.assertIn("wrong letter", self._post("/me", {"code": "River 1001ab", "password": "Secret 1"}).text)
+        content = base64.b64encode(b"code,password\nRiver-1001ab,Secret 1\n")
+        self.env["isp.token.import"].create({"site_id": self.site.id, "offer_id": self.offer.id, "file": content, "file_name": "cards.csv"}).action_read()
+        token = self.env["isp.token"].search([("code", "=", "river1001ab")])
+        self.assertIn("Time left", self._post("/me", {"code": "RIVER 1001ab", "password": "secret-1"}).text)
+        self.assertNotIn("Time left", self._post("/me", {"code": "river1001ab", "password": "secret2"}).text)
+        go = self._post("/in", {"code": "River-1001ab", "password": "Secret 1"}, **ARRIVAL).headers["Location"]
+        self.assertIn("river1001ab", go)
+        self._post("/move", {"code": "river1001ab", "password": "secret1"}, **ARRIVAL)
+        self.assertTrue(token.access_id.moved_at)
+
+    def test_addresses_of_nobody(self):
+        for slug in ("nobody-here", "%00", "a%00b", "%E2%80%AE"):
+            self.assertEqual(self.opener.get(f"{self.base_url()}/wifi/{slug}", timeout=60).status_code, 404)
 
     def test_language(self):
         self.env["ir.module.module"].search([("name", "=", "isp_hotspot")])._update_translations(["ar_001"], overwrite=True)

@@ -73,7 +73,7 @@ class TestTokenImport(BatchCommon):
         self.site.login_mode = "pair"
         record = self._read(b"code,password\nriver1001ab,Secret 1\nriver1002cd,\n")
         tokens = record.batch_id.token_ids.sorted("id")
-        self.assertEqual(tokens.mapped("password"), ["Secret 1", "river1002cd"])
+        self.assertEqual(tokens.mapped("password"), ["secret1", "river1002cd"])
 
     def test_offer_of_another_hotspot(self):
         with self.assertRaises(UserError):

@@ -204,6 +204,28 @@ class TestOwnerApp(AppCommon):
         for bad in ({"seconds": 10}, {"seconds": 400 * 86400}, {"seconds": 3600, "devices": 51}, {"seconds": 3600, "mb": -1}, {}, {"seconds": 3600, "method": "cash"}):
             self.assertIn("error", self.call("give", site=self.site.slug, item=self.item(offer=None, **bad)), bad)
 
+    def test_momo_asked_again_because_the_answer_was_lost(self):
+        """Another press makes another uuid: the telephone rings once all the same."""
+        self.enable_momo()
+        self.log_in()
+        first = self.ask("give", item=self.item(method="momo", phone="0921234567"))
+        again = self.ask("give", item=self.item(method="momo", phone="0921234567"))
+        self.assertEqual(again["uuid"], first["uuid"])
+        other = self.ask("give", item=self.item(method="momo", phone="0921234567", price=900))
+        self.assertNotEqual(other["uuid"], first["uuid"])
+        order = self.env["isp.token.order"].search([("uuid", "=", first["uuid"])])
+        order._on_not_paid("APPROVAL_REJECTED")
+        self.assertNotEqual(self.ask("give", item=self.item(method="momo", phone="0921234567"))["uuid"], first["uuid"])
+
+    def test_numbers_of_other_countries(self):
+        """They pay nothing here, and get a code only where the country is written."""
+        self.enable_momo()
+        self.log_in()
+        for number in ("+256772123456", "92123456789"):
+            self.assertIn("error", self.call("give", site=self.site.slug, item=self.item(method="momo", phone=number)), number)
+        self.assertIn("country's code", self.call("give", site=self.site.slug, item=self.item(method="free", phone="46733123450"))["error"])
+        self.assertEqual(self.ask("give", item=self.item(method="free", phone="+256772123456"))["phone"], "+256772123456")
+
     def test_momo_waits(self):
         self.enable_momo()
         self.log_in()
