@@ -33,6 +33,7 @@
         "views/captive_templates.xml",
         "views/isp_site_portal_views.xml",
         "views/menus.xml",
+        "wizards/isp_token_give_views.xml",
         "views/isp_site_statement_views.xml",
         "views/res_config_settings_views.xml",
         "views/app_templates.xml",

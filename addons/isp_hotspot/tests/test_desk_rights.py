@@ -40,6 +40,7 @@ TABLE = {
     "isp.site.holder":        ("",       "",   "",      "ru",   "",     "",      "",   ""),
     "isp.site.device":        ("",       "",   "",      "r",    "",     "",      "",   ""),
     "isp.token.act":          ("",       "rwc", "rwc",  "rwc",  "",     "",      "",   ""),
+    "isp.token.give":         ("",       "rwc", "rwc",  "rwc",  "",     "",      "",   ""),
     "isp.token.batch.act":    ("",       "",   "rwc",   "rwc",  "",     "",      "",   ""),
     "isp.token.batch.give":   ("",       "",   "rwc",   "rwc",  "",     "",      "",   ""),
     "isp.token.batch.make":   ("",       "",   "rwc",   "rwc",  "",     "",      "",   ""),
@@ -102,6 +103,32 @@ class TestDeskRights(ResellerCommon):
                 self.assertEqual(found, cell, f"{model}: {role}")
                 if model in self.records:
                     self.assertEqual(self.records[model].with_user(user).sudo(False).has_access("read"), "r" in cell, f"{model}: {role}")
+
+    def test_who_gives_and_sells(self):
+        """Staff sell at the ISP's own hotspots; gifts are the billing manager's; another owner's hotspot is the owner's."""
+        own = self.env["isp.site"].create({"name": "Plaza", "ssid": "Plaza"})
+        own.offer_ids[0].price = 500
+        forms = self.env["isp.token.give"]
+
+        def give(role, **values):
+            form = forms.with_user(self.users[role]).create({"site_id": own.id, "offer_id": own.offer_ids[0].id, **values})
+            return form, form.action_give()
+
+        form, action = give("care", method="cash", phone="0921234567")
+        order = self.env["isp.token.order"].search([("uuid", "=", form.uuid)])
+        self.assertEqual((order.amount, order.user_id, order.phone, action["res_id"]), (500, self.users["care"], "+211921234567", order.token_id.id))
+        self.assertEqual(form.action_give(), action, "a double click is one token")
+        self.assertEqual(len(self.env["isp.token.order"].search([("site_id", "=", own.id)])), 1)
+        _form, action = give("manager", method="free", offer_id=False, amount=2, unit="day", devices=3)
+        token = self.env["isp.token"].browse(action["res_id"])
+        self.assertEqual((token.seconds, token.devices, token.order_ids.amount), (2 * 86400, 3, 0))
+        for role, values in (("care", {"method": "free"}), ("care", {"site_id": self.site.id, "offer_id": self.offer.id}), ("manager", {"site_id": self.site.id, "offer_id": self.offer.id})):
+            with self.assertRaises(AccessError):
+                give(role, **values)
+        with self.assertRaisesRegex(UserError, "another hotspot"):
+            give("care", offer_id=self.offer.id)
+        with self.assertRaisesRegex(UserError, "cost"):
+            give("care", price=0)
 
     def test_another_owner_has_nothing_of_it(self):
         other = self._create_hotspot("lado", "Lado Shop", "127.0.3.9")[0]
