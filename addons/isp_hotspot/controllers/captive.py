@@ -134,10 +134,10 @@ class Captive(http.Controller):
     def log_in(self, slug, **form):
         """A code, by browsers that cannot answer the router's challenge themselves: answered here. Whether it is good is asked by the router."""
         visit = Visit(slug, {**request.httprequest.args.to_dict(), **form})
-        word, password = code.clean(form.get("code")), code.clean(form.get("password"))
+        word, password = code.clean(form.get("code")), code.clean(form.get("password"))  # of one code there is no password
         if not visit.env["isp.token"]._may_be_code(visit.site, word):
             return visit.again("typo")
-        url = visit.arrival.login_url(word, password if visit.site.login_mode == "pair" else word)
+        url = visit.arrival.login_url(word, password or word if visit.site.login_mode == "pair" else word)
         if not url:
             return visit.again(said=visit.env._("Join the WiFi %(ssid)s first, then open %(page)s in the browser.", ssid=visit.site.ssid or visit.site.name, page=visit.site.hotspot_name))
         return visit.go(url)

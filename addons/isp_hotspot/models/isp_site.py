@@ -5,7 +5,8 @@ from phonenumbers import country_code_for_region
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Command
+from odoo.fields import Command, Domain
+from odoo.tools import SQL
 
 from odoo.addons.isp_momo.tools.msisdn import parse
 from odoo.addons.isp_secret.fields import Secret
@@ -94,10 +95,21 @@ class IspSite(models.Model):
     # === CRUD ===
 
     def write(self, vals):
+        if vals.get("login_mode") == "code":
+            self.filtered(lambda site: site.login_mode == "pair")._need_no_passwords()
         result = super().write(vals)
         if "partner_id" in vals:
             self.router_ids._sync_site()
         return result
+
+    def _need_no_passwords(self):
+        """:raise UserError: there are tokens with a password, for which nobody would be asked any more"""
+        good = Domain("site_id", "in", self.ids) & Domain("state", "in", ("made", "sold", "in_use"))
+        self.env.flush_all()
+        ids = self.env["isp.token"].sudo()._search(good)
+        ((count,),) = self.env.execute_query(SQL("SELECT count(*) FROM isp_token t JOIN isp_access a ON a.id = t.access_id WHERE a.password <> t.code AND t.id IN %s", ids.subselect()))
+        if count:
+            raise UserError(self.env._("%(count)s tokens with a password are good still: with one code they would let nobody in. Block them, or change it when they are used up.", count=count))
 
     @api.ondelete(at_uninstall=False)
     def _unlink_only_unused(self):

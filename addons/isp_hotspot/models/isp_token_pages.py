@@ -30,12 +30,12 @@ class IspToken(models.Model):
 
     @api.model
     def _of_code(self, site, text, password=""):
-        """:param text: as typed :param password: as typed, where the site has one
+        """:param text: as typed :param password: as typed, where the site has one; blank: it is one code, of before
         :return: the token of this site (sudo), empty when there is none with this password
         """
         word = code.clean(text)
         token = self.sudo().search([("site_id", "=", site.id), ("code", "=", word)]) if self._may_be_code(site, word) else self.sudo()
-        if token and site.login_mode == "pair" and not consteq(token.access_id.password or "", code.clean(password)):
+        if token and site.login_mode == "pair" and not consteq(token.access_id.password or "", code.clean(password) or word):
             return self.sudo()
         return token
 

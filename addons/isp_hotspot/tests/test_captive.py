@@ -572,6 +572,20 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
         self._post("/move", {"code": "river1001ab", "password": "secret1"}, **ARRIVAL)
         self.assertTrue(token.access_id.moved_at)
 
+    def test_another_way_to_log_in_leaves_no_token_behind(self):
+        """One code goes on where passwords are asked for (left blank); back is only possible when no password is out any more."""
+        token = self._made()
+        self.site.login_mode = "pair"
+        self.assertIn("Time left", self._post("/me", {"code": token.code}).text)
+        blank, said = (self._post("/in", {"code": token.code, "password": text}, **ARRIVAL).headers["Location"] for text in ("", token.code))
+        self.assertEqual(blank, said)
+        pair = self._made()
+        self.assertNotIn("Time left", self._post("/me", {"code": pair.code}).text)
+        with self.assertRaisesRegex(UserError, "1 tokens with a password"):
+            self.site.login_mode = "code"
+        pair._block()
+        self.site.login_mode = "code"
+
     def test_addresses_of_nobody(self):
         for slug in ("nobody-here", "%00", "a%00b", "%E2%80%AE"):
             self.assertEqual(self.opener.get(f"{self.base_url()}/wifi/{slug}", timeout=60).status_code, 404)
