@@ -117,7 +117,7 @@ class OwnerAppApi(http.Controller):
             "user": user.id,
             "number": user.login,
             "name": user.name,
-            "by": "password" if request.session.get("isp_hotspot_by") == "password" else "sms",
+            "by": "sms" if request.session.get("isp_hotspot_by") == BY_SMS else "password",
             "password": user._has_password(),
             "csrf": request.csrf_token(),
             "sites": [site.sudo()._app_shop() for site in sites],
@@ -154,8 +154,7 @@ class OwnerAppApi(http.Controller):
         }
         if fault := form.password_fault(new, user.login):
             raise UserError(words[fault])
-        fresh = request.session.get("isp_hotspot_by") == BY_SMS and time.time() - request.session.get("isp_hotspot_at", 0) < FRESH
-        if user._has_password() and not fresh and not _typed(old):
+        if user._has_password() and not _fresh() and not _typed(old):
             return {"error": request.env._("The old password is not right. Forgotten? Log in by a code once more.")}
         user.sudo()._change_password(new)
         request.env.flush_all()
@@ -170,7 +169,7 @@ class OwnerAppApi(http.Controller):
         try:
             _need_owner()
             found = _own_site(site)
-            if request.session.get("isp_hotspot_by") != "password":
+            if request.session.get("isp_hotspot_by") == BY_SMS:  # of Odoo's own log-in pages there is no word: by password
                 return _plain(request.env._("Log out, and log in with your password, to see it."), 403)
             if not _typed(password):
                 return _plain(request.env._("The password is not right."), 403)
@@ -182,11 +181,14 @@ class OwnerAppApi(http.Controller):
 
     @api("momo")
     def momo(self, site=None, number=None, password=None):
-        """Type the MoMo number; who has a password and changes a number types that too, because the money goes there."""
+        """Type the MoMo number; who changes one types the password too, or has just come by a code, because the money goes there."""
         if site.momo_msisdn and request.env.user._has_password() and not _typed(password):
             return {"error": request.env._("Your password is not right. It is asked for because the money goes to this number."), "password": True}
-        request.session["isp_hotspot_momo"] = site.id
-        return site._app_momo(number)
+        if site.momo_msisdn and not request.env.user._has_password() and not _fresh():
+            return {"error": request.env._("The money goes to this number: log out, log in by a code once more, and change it then.")}
+        answer = site._app_momo(number)
+        request.session["isp_hotspot_momo"] = [site.id, answer["number"]]
+        return answer
 
     @api("momo_state")
     def momo_state(self, site=None, number=None):
@@ -194,7 +196,7 @@ class OwnerAppApi(http.Controller):
 
     @api("momo_confirm")
     def momo_confirm(self, site=None, number=None):
-        if site.momo_msisdn and request.session.get("isp_hotspot_momo") != site.id:
+        if site.momo_msisdn and request.session.get("isp_hotspot_momo") != [site.id, number]:
             raise UserError(request.env._("Type the number first."))
         answer = site._app_momo_confirm(number)
         request.session.pop("isp_hotspot_momo", None)
@@ -283,6 +285,11 @@ class OwnerAppApi(http.Controller):
 
 
 # === Parts ===
+
+
+def _fresh():
+    """:return: whether this session has just begun by a code, sent to the number"""
+    return request.session.get("isp_hotspot_by") == BY_SMS and time.time() - request.session.get("isp_hotspot_at", 0) < FRESH
 
 
 def _typed(password):

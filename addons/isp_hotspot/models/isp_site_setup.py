@@ -60,6 +60,8 @@ class IspSite(models.Model):
         holder = self.env["isp.site.holder"].sudo().search([("site_id", "=", self.id), ("msisdn", "=", str(digits or "")[:20])])
         if not holder or not form.receives(holder.msisdn):
             raise UserError(self.env._("Type the number first."))
+        if holder.state == "asking":
+            raise UserError(self.env._("MTN is being asked whose number this is. A moment."))
         if holder.state == "none":
             raise UserError(self.env._("MTN knows no MoMo wallet of this number. Register it, or take another one."))
         before = self.momo_msisdn
