@@ -28,7 +28,7 @@ MOVE, DIAL, REPORT = 2, 15, 300
 #: Who was refused dials again after so long.
 PATIENCE = 300
 #: Parts of a line's speed that people take: most are idle, some read, a few watch films.
-_HABITS = [(0.0, 0.002)] * 4 + [(0.02, 0.2)] * 4 + [(0.5, 0.95)] * 2
+_HABITS = [(0.0, 0.002)] * 6 + [(0.01, 0.08)] * 3 + [(0.3, 0.8)]
 _ADDRESS = "02:1b:{0:02x}:{1:02x}:{2:02x}:{3:02x}"
 
 
