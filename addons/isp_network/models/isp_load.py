@@ -17,7 +17,7 @@ class IspLoad(models.AbstractModel):
         """:param by: "router" (where the line was on line last, else where it ends) or "city" (of the customer's address; without one its payam or county)
         :param hours: how many back, 1 to 168
         :return: {hours: [moments], tiles: [{key, name, online, down_bps, up_bps, bytes: [a number an hour], peak_bps, latitude, longitude}]}, the busiest first;
-            speeds are from what routers reported last
+            speeds are from what routers reported last, None where nothing was yet
         """
         if by not in ("router", "city") or not isinstance(hours, int) or not 1 <= hours <= 168:
             raise UserError(self.env._("By router or by town, and 1 to 168 hours."))
@@ -76,8 +76,8 @@ class IspLoad(models.AbstractModel):
                     "key": key,
                     "name": names.get(key) or (key if by == "city" and key else unknown),
                     "online": online or 0,
-                    "up_bps": int(up or 0),
-                    "down_bps": int(down or 0),
+                    "up_bps": None if up is None else int(up),
+                    "down_bps": None if down is None else int(down),
                     "bytes": sums,
                     "total": sum(sums),
                     "peak_bps": max(sums) * 8 // 3600,
