@@ -32,6 +32,12 @@ def bars(points: Sequence[tuple[str, int, int]], down: str, up: str) -> str:
     >>> text = bars([(f"2026-{month:02}", 1, 1) for month in range(1, 13)], "Download", "Upload")
     >>> text.count('class="w"'), text.count('class="n"')
     (4, 2)
+
+    The last one is not cut off: it ends where the chart ends.
+
+    >>> text = bars([(f"10-{day:02}", 1, 1) for day in range(1, 32)], "Download", "Upload")
+    >>> text.partition(">10-31</text>")[0].rpartition("<text ")[2]
+    'x="640.0" y="202" text-anchor="end"'
     """
     if not points:
         return ""
@@ -55,7 +61,8 @@ def bars(points: Sequence[tuple[str, int, int]], down: str, up: str) -> str:
         shown = "".join(page for page, step in every.items() if number % step == 0)
         if shown:
             only = f' class="{shown}"' if len(shown) == 1 else ""
-            parts.append(f'<text x="{x + room / 2:.1f}" y="{BASE + 22}" text-anchor="middle"{only}>{name}</text>')
+            place, anchor = (WIDTH, "end") if x + room / 2 + longest * _LETTER["n"] / 2 > WIDTH else (x + room / 2, "middle")
+            parts.append(f'<text x="{place:.1f}" y="{BASE + 22}" text-anchor="{anchor}"{only}>{name}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" direction="ltr" role="img" class="isp-chart"'
         f' aria-label="{escape(down)}, {escape(up)}">{_STYLE}{"".join(parts)}</svg>'
