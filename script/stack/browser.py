@@ -70,11 +70,19 @@ class Tab:
 
     def open_action(self, action) -> None:
         """Open an action as a click on its menu does, and wait until it stands there."""
+        self.close_popover()
         self.page.evaluate(
             "id => odoo.__WOWL_DEBUG__.root.env.services.action.doAction(id, {clearBreadcrumbs: true})",
             action,
         )
         self.settle()
+
+    def close_popover(self) -> None:
+        """A calendar that a date's cell has opened: a click anywhere else closes it, an action that is opened by script does not."""
+        popover = self.page.locator(".o_popover")
+        if popover.count():
+            self.page.keyboard.press("Escape")
+            popover.first.wait_for(state="hidden", timeout=5000)
 
     def settle(self) -> None:
         """Wait until an action stands there and nothing is being loaded. (The websocket never rests.)"""
