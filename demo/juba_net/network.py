@@ -34,8 +34,8 @@ def load(env, demo, staff, say):
     env.cr.commit()
     fall_silent(env, routers[away["key"]], say)
     env.cr.commit()
-    fair_use(env, say)
     backlog(env, routers[away["key"]], staff, say)
+    fair_use(env, say)
     load_api_key(env, demo, staff)
 
 
@@ -127,7 +127,7 @@ def load_usage(env, routers, say):
             SELECT a.id, greatest(s.start_date, %(first)s::date) AS start,
                    -- Bytes a day: most take a small part of what their ladder leaves free, a few somewhat more than that.
                    (coalesce((SELECT min(t.after_mb) FROM isp_fup_step t WHERE t.fup_id = p.fup_id), p.down_kbps * 8) * %(mb)s::numeric
-                    * CASE WHEN a.id = ANY(%(busy)s) THEN (1.1 + random() * 0.6)
+                    * CASE WHEN a.id = ANY(%(busy)s) THEN (1.6 + random() * 0.8)
                            / greatest(extract(epoch FROM now() AT TIME ZONE 'UTC' - radius.quota_start(NULL, s.anchor_day, (now() AT TIME ZONE 'UTC')::timestamp)) / 86400, 4)
                            ELSE (0.04 + 0.5 * power(random(), 2.5)) / 30 END)::bigint AS daily
               FROM isp_access a JOIN isp_subscription s ON s.id = a.subscription_id JOIN isp_plan p ON p.id = a.plan_id
