@@ -199,9 +199,10 @@ def _network(office, suffix: str) -> None:
         return
     _open_first(office, "isp.outage", [("router_id", "!=", False), ("ended", "!=", False)])
     _save(office, f"outage-credits{suffix}")
-    busy = office.call("isp.usage.month", "search_read", [("subscription_id.state", "=", "active")], ["subscription_id"], limit=1, order="bytes_down desc")
+    # Somebody who is slowed down, and on line.
+    (slow,) = office.call("isp.fup.status", "search_read", [("applied", "!=", False)], ["subscription_id"], limit=1)
     office.page.set_viewport_size({"width": 1280, "height": 1250})
-    _open_record(office, "isp.subscription", busy[0]["subscription_id"][0])
+    _open_record(office, "isp.subscription", slow["subscription_id"][0])
     office.page.click(".o_notebook_headers a[name=usage]")
     _save(office, f"usage{suffix}")
 
