@@ -182,7 +182,7 @@ def _sms(office, suffix: str) -> None:
 
 def _network(office, suffix: str) -> None:
     """Routers, lines and what waits, on a desk and on a telephone."""
-    for action, name in (("router_task", "backlog"), ("fup_status", "fair-use"), ("load", "load"), ("outage", "outages"), ("api_log", "api-log")):
+    for action, name in (("router_task", "backlog"), ("fup_status", "fair-use"), ("load", "load"), ("outage", "outages")):
         office.open_action(f"isp_network.action_isp_{action}")
         _save(office, f"{name}{suffix}")
     (router,) = office.call("isp.router", "search", [("nas_identifier", "=", "munuki")])
@@ -200,7 +200,7 @@ def _network(office, suffix: str) -> None:
     _open_first(office, "isp.outage", [("router_id", "!=", False), ("ended", "!=", False)])
     _save(office, f"outage-credits{suffix}")
     # Somebody who is slowed down, and on line.
-    (slow,) = office.call("isp.fup.status", "search_read", [("applied", "!=", False)], ["subscription_id"], limit=1)
+    (slow,) = office.call("isp.fup.status", "search_read", [("step_id", "!=", False), ("applied", "!=", False)], ["subscription_id"], limit=1)
     office.page.set_viewport_size({"width": 1280, "height": 1250})
     _open_record(office, "isp.subscription", slow["subscription_id"][0])
     office.page.click(".o_notebook_headers a[name=usage]")
