@@ -100,7 +100,11 @@ def _unpack(said):
 
 
 def _text(said, lang):
-    """:return: a packed sentence in a language"""
+    """:return: a packed sentence in a language; in Arabic, what comes from the wire keeps its own direction (Unicode isolates)"""
+    arabic = lang.startswith("ar")
     if isinstance(said, list):
-        return ("؛ " if lang.startswith("ar") else "; ").join(_text(part, lang) for part in said)
-    return _unpack(said)._translate(lang) if isinstance(said, dict) else str(said)
+        return ("؛ " if arabic else "; ").join(_text(part, lang) for part in said)
+    if not isinstance(said, dict):
+        return str(said)
+    values = {name: f"\u2068{part}\u2069" if arabic and isinstance(part, str) else _text(part, lang) for name, part in said["values"].items()}
+    return LazyGettext(said["source"], _module=said["module"], **values)._translate(lang)

@@ -27,15 +27,15 @@ def load(env, demo, staff, say):
     routers = load_routers(env, demo, say)
     place_customers(env, demo, routers)
     env.cr.commit()
-    load_usage(env, say)
+    away = next(router for router in demo["routers"] if router.get("away"))
+    load_usage(env, [routers[key] for key in ("juba-core", "munuki", away["key"])], say)
     env.cr.commit()
     past_outages(env, routers, say)
     env.cr.commit()
-    away = next(router for router in demo["routers"] if router.get("away"))
     fall_silent(env, routers[away["key"]], say)
     env.cr.commit()
-    fair_use(env, say)
     backlog(env, routers[away["key"]], staff, say)
+    fair_use(env, say)
     load_api_key(env, demo, staff)
 
 
@@ -106,8 +106,11 @@ def place_customers(env, demo, routers):
 # === Usage ===
 
 
-def load_usage(env, say):
-    """A year of it: hours of the last days, days of two months, months. As ``isp.usage`` would have left them; today's current hour is left to packets."""
+def load_usage(env, routers, say):
+    """A year of it: hours of the last days, days of two months, months. As ``isp.usage`` would have left them; today's current hour is left to packets.
+
+    :param routers: some lines of each are busier than their ladder allows
+    """
     cr = env.cr
     cr.execute("SELECT 1 FROM isp_usage_month LIMIT 1")
     if cr.fetchone():
@@ -122,14 +125,17 @@ def load_usage(env, say):
             """
             CREATE TEMPORARY TABLE habit ON COMMIT DROP AS
             SELECT a.id, greatest(s.start_date, %(first)s::date) AS start,
-                   -- Bytes a day: most take a small part of what their ladder leaves free, one in eighty far more than that.
-                   (coalesce((SELECT min(t.after_mb) FROM isp_fup_step t WHERE t.fup_id = p.fup_id), p.down_kbps * 8) * %(mb)s::numeric / 30
-                    * CASE WHEN a.id %% 80 = 7 THEN 2.2 + random() * 2 ELSE 0.04 + 0.5 * power(random(), 2.5) END)::bigint AS daily
+                   -- Bytes a day: most take a small part of what their ladder leaves free, a few somewhat more than that.
+                   (coalesce((SELECT min(t.after_mb) FROM isp_fup_step t WHERE t.fup_id = p.fup_id), p.down_kbps * 8) * %(mb)s::numeric
+                    * CASE WHEN a.id = ANY(%(busy)s) THEN (1.6 + random() * 0.8)
+                           / greatest(extract(epoch FROM now() AT TIME ZONE 'UTC' - radius.quota_start(NULL, s.anchor_day, (now() AT TIME ZONE 'UTC')::timestamp)) / 86400, 4)
+                           ELSE (0.04 + 0.5 * power(random(), 2.5)) / 30 END)::bigint AS daily
               FROM isp_access a JOIN isp_subscription s ON s.id = a.subscription_id JOIN isp_plan p ON p.id = a.plan_id
              WHERE s.state <> 'terminated' AND NOT (a.quota_bytes > 0)
             """,
             first=fields.Date.today() - timedelta(days=400),
             mb=MB,
+            busy=[access for router in routers for access in busy_lines(env, router).access_ids.ids],
         )
     )
     now = fields.Datetime.now().replace(minute=0, second=0, microsecond=0)
@@ -192,6 +198,12 @@ def load_usage(env, say):
     env.invalidate_all()
 
 
+def busy_lines(env, router):
+    """Two lines of a router that use more than their fair share."""
+    lines = env["isp.subscription"].search([("router_id", "=", router.id), ("state", "=", "active"), ("service_type", "=", "pppoe"), ("plan_id.fup_id", "!=", False)], order="id", limit=9)
+    return lines[7:9]
+
+
 # === Packets and outages ===
 
 
@@ -229,7 +241,7 @@ def past_outages(env, routers, say):
     began = now - timedelta(days=6, hours=5)
     on_line(env, routers["munuki"], 40, began - timedelta(hours=7), began)
     outage = outages._open(routers["munuki"], began)
-    outage.note = "The batteries of the tower were empty; the generator came at noon."
+    outage.note = "The batteries of the tower were empty; a generator was brought."
     outage._close(began + timedelta(hours=4, minutes=25))
     ours = outages._open(env["isp.router"], now - timedelta(days=19, hours=2))
     ours._close(now - timedelta(days=19, hours=2) + timedelta(minutes=50))

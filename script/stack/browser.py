@@ -31,6 +31,10 @@ class Tab:
         if response.status >= 400:
             self.complaints.append(f"HTTP {response.status}: {response.url}")
 
+    def another(self, size: dict) -> "Tab":
+        """:return: a tab of somebody else in the same browser: nothing of this one is known there"""
+        return _tab(self.page.context.browser, size, self.url)
+
     def log_in(self, user: dict) -> None:
         self.page.goto(f"{self.url}/web/login")
         self.page.fill("input[name=login]", user["login"])
@@ -66,11 +70,19 @@ class Tab:
 
     def open_action(self, action) -> None:
         """Open an action as a click on its menu does, and wait until it stands there."""
+        self.close_popover()
         self.page.evaluate(
             "id => odoo.__WOWL_DEBUG__.root.env.services.action.doAction(id, {clearBreadcrumbs: true})",
             action,
         )
         self.settle()
+
+    def close_popover(self) -> None:
+        """A calendar that a date's cell has opened: a click anywhere else closes it, an action that is opened by script does not."""
+        popover = self.page.locator(".o_popover")
+        if popover.count():
+            self.page.keyboard.press("Escape")
+            popover.first.wait_for(state="hidden", timeout=5000)
 
     def settle(self) -> None:
         """Wait until an action stands there and nothing is being loaded. (The websocket never rests.)"""
@@ -93,6 +105,13 @@ class Tab:
         return bool(self.page.locator(".o_form_view").count())
 
 
+def _tab(browser, size: dict, url: str, *, locale="en-GB", **settings) -> Tab:
+    """A tab of somebody whom the browser does not know."""
+    page = browser.new_context(viewport=size, locale=locale, timezone_id="Africa/Juba", device_scale_factor=1, **settings).new_page()
+    page.set_default_timeout(90_000)
+    return Tab(page, url)
+
+
 @contextlib.contextmanager
 def tab(url: str, size: dict, locale="en-GB", *, proxy="", scripts=True):
     """A tab in a browser of its own, nothing remembered.
@@ -106,10 +125,7 @@ def tab(url: str, size: dict, locale="en-GB", *, proxy="", scripts=True):
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         try:
             way = {"server": proxy, "bypass": "<-loopback>"} if proxy else None
-            context = browser.new_context(viewport=size, locale=locale, timezone_id="Africa/Juba", device_scale_factor=1, java_script_enabled=scripts, proxy=way)
-            page = context.new_page()
-            page.set_default_timeout(90_000)
-            yield Tab(page, url)
+            yield _tab(browser, size, url, locale=locale, java_script_enabled=scripts, proxy=way)
         finally:
             browser.close()
 

@@ -28,7 +28,7 @@ MOVE, DIAL, REPORT = 2, 15, 300
 #: Who was refused dials again after so long.
 PATIENCE = 300
 #: Parts of a line's speed that people take: most are idle, some read, a few watch films.
-_HABITS = [(0.0, 0.002)] * 4 + [(0.02, 0.2)] * 4 + [(0.5, 0.95)] * 2
+_HABITS = [(0.0, 0.002)] * 6 + [(0.01, 0.08)] * 3 + [(0.3, 0.8)]
 _ADDRESS = "02:1b:{0:02x}:{1:02x}:{2:02x}:{3:02x}"
 
 
@@ -115,7 +115,7 @@ class Network:
         """Who has a line, with the key of its router: {router, name, password, mac, kind, up, down}, up and down in bits a second."""
         query = """
             SELECT coalesce(json_agg(json_build_object('router', r.nas_identifier, 'name', a.name, 'password', a.password, 'mac', coalesce(a.mac, ''),
-                       'kind', p.service_type, 'id', a.id, 'up', coalesce(p.up_kbps, 1024) * 1000, 'down', coalesce(p.down_kbps, 1024) * 1000) ORDER BY a.id), '[]')
+                       'kind', p.service_type, 'id', a.id, 'slow', a.fup_rate <> '', 'up', coalesce(p.up_kbps, 1024) * 1000, 'down', coalesce(p.down_kbps, 1024) * 1000) ORDER BY a.id), '[]')
               FROM isp_access a JOIN isp_plan p ON p.id = a.plan_id JOIN isp_subscription s ON s.id = a.subscription_id JOIN isp_router r ON r.id = s.router_id
              WHERE a.state IN ('allowed', 'walled') AND p.service_type IN ('pppoe', 'hotspot') AND a.password <> ''
         """
@@ -123,7 +123,10 @@ class Network:
         if not postgres.psql("SELECT to_regclass('isp_router_setup')", database=demo.DATABASE):
             return []
         found = json.loads(postgres.psql(query, database=demo.DATABASE))
-        chosen = sorted(self.chance.sample(found, min(ON_LINE, len(found))), key=lambda one: one["id"])
+        # Who is slowed down is on line, so that there is something to see.
+        slow = [one for one in found if one["slow"]]
+        others = [one for one in found if not one["slow"]]
+        chosen = sorted(slow + self.chance.sample(others, min(ON_LINE, len(others))), key=lambda one: one["id"])
         for one in chosen:
             number = one["id"]
             one["mac"] = one["mac"] or _ADDRESS.format(number >> 24 & 255, number >> 16 & 255, number >> 8 & 255, number & 255)

@@ -1,5 +1,6 @@
 """Odoo: its configuration file, one-off commands, and the server with workers."""
 
+import itertools
 import subprocess
 import urllib.error
 import urllib.request
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from . import config, packages, paths
 from .shell import kill_group, port_free, private_dir, run, run_shown, spawn, stop, wait_for, write_private
+
+_NESTED = ("i18n", "module")
 
 
 class Odoo:
@@ -47,12 +50,15 @@ class Odoo:
         return write_private(self.dir / "odoo.conf", config.render("odoo/odoo.conf", values))
 
     def command(self, *args) -> list[str]:
-        """The command line of ``odoo <args>`` on this instance: ``command("shell")``."""
-        name, rest = (args[0], args[1:]) if args and not str(args[0]).startswith("-") else (None, args)
+        """The command line of ``odoo <args>`` on this instance: ``command("shell")``, ``command("i18n", "export", "isp_base")``."""
+        words = [str(arg) for arg in args]
+        # Some commands have commands of their own, and know the configuration file behind these only.
+        depth = 2 if words and words[0] in _NESTED else 1
+        name = list(itertools.takewhile(lambda word: not word.startswith("-"), words[:depth]))
         head = [str(paths.PYTHON), str(paths.REPO / "script" / "stack" / "odoo_main.py")]
         # Odoo looks for an add-on's command before it reads the configuration file.
-        named = [f"--addons-path={self.addons_path()}", name] if name else []
-        return [*head, *named, "-c", str(self.conf()), *map(str, rest)]
+        path = [f"--addons-path={self.addons_path()}"] if name else []
+        return [*head, *path, *name, "-c", str(self.conf()), *words[len(name) :]]
 
     def run(self, *args, log: Path | None = None, **kwargs) -> str:
         """Run one command to its end, e.g. ``run("-i", "isp_network", "--stop-after-init")``."""

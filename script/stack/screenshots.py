@@ -34,7 +34,7 @@ def main() -> None:
         if not url:
             server, url = _start()
         try:
-            code = subprocess.run([paths.PYTHON, __file__, url], check=False).returncode
+            code = subprocess.run([paths.PYTHON, __file__, url, *sys.argv[1:]], check=False).returncode
         finally:
             if server:
                 server.send_signal(signal.SIGINT)
@@ -76,10 +76,15 @@ def _start() -> tuple[subprocess.Popen, str]:
 # --- with the browser ---
 
 
-def _pictures(url: str) -> None:
+def _pictures(url: str, only: str = "") -> None:
+    """:param only: "network": these alone"""
     from stack.browser import DESK, PHONE, tab  # not on the system's Python
 
     users = {user["role"]: user for user in demo.USERS}
+    if only == "network":
+        _in_both_languages(url, users["Administrator"], _network, ("", "-phone"))
+        _customer_usage(url, users["Customer (portal)"])
+        return
     with tab(url, DESK) as office:
         _enter(office, users["Billing manager"])
         office.open_action("isp_base.action_isp_subscription")
@@ -109,12 +114,17 @@ def _pictures(url: str) -> None:
     _in_both_languages(url, users["Cashier"], _cash_desk)
     _in_both_languages(url, users["Billing manager"], _billing)
     _in_both_languages(url, users["Billing manager"], _sms)
+    _in_both_languages(url, users["Administrator"], _network, ("", "-phone"))
+    _customer_usage(url, users["Customer (portal)"])
     _mobile_money(url, users)
 
 
-def _in_both_languages(url: str, user: dict, take) -> None:
-    """``take(office, suffix of the file names)`` in English and in Arabic; the user has English again afterwards."""
-    from stack.browser import DESK, tab
+def _in_both_languages(url: str, user: dict, take, sizes=("",)) -> None:
+    """``take(office, suffix of the file names)`` in English and in Arabic; the user has English again afterwards.
+
+    :param sizes: "" a desk, "-phone" a telephone; part of the suffix
+    """
+    from stack.browser import DESK, PHONE, tab
 
     for lang, suffix in (("ar_001", "-arabic"), ("en_US", "")):
         with tab(url, DESK) as office:
@@ -122,9 +132,10 @@ def _in_both_languages(url: str, user: dict, take) -> None:
             (me,) = office.call("res.users", "search", [("login", "=", user["login"])])
             office.call("res.users", "write", [me], {"lang": lang})
         # The style sheets of a direction come with the log-in.
-        with tab(url, DESK) as office:
-            _enter(office, user)
-            take(office, suffix)
+        for place in sizes:
+            with tab(url, PHONE if place else DESK) as office:
+                _enter(office, user)
+                take(office, f"{suffix}{place}")
 
 
 def _cash_desk(office, suffix: str) -> None:
@@ -167,6 +178,60 @@ def _sms(office, suffix: str) -> None:
     _open_record(office, "isp.sms.bulk", bulk)
     _save(office, f"bulk-sms{suffix}-phone")
     office.call("isp.sms.bulk", "unlink", [bulk])
+
+
+def _network(office, suffix: str) -> None:
+    """Routers, lines and what waits, on a desk and on a telephone."""
+    for action, name in (("router_task", "backlog"), ("fup_status", "fair-use"), ("load", "load"), ("outage", "outages")):
+        office.open_action(f"isp_network.action_isp_{action}")
+        _save(office, f"{name}{suffix}")
+    (router,) = office.call("isp.router", "search", [("nas_identifier", "=", "munuki")])
+    (setup,) = office.call("isp.router.setup", "search", [("router_id", "=", router)], limit=1)
+    _open_record(office, "isp.router.setup", setup)
+    _save(office, f"router-setup{suffix}")
+    _router_line(office, setup, suffix)
+    lang = "ar_001" if "arabic" in suffix else "en_US"
+    office.open_action(office.call("isp.router", "action_live", [router], context={"lang": lang}))
+    office.page.wait_for_selector(".o_isp_live_first")
+    time.sleep(60)
+    _save(office, f"live-router{suffix}")
+    if suffix.endswith("-phone"):
+        return
+    _open_first(office, "isp.outage", [("router_id", "!=", False), ("ended", "!=", False)])
+    _save(office, f"outage-credits{suffix}")
+    # Somebody who is slowed down, and on line.
+    (slow,) = office.call("isp.fup.status", "search_read", [("step_id", "!=", False), ("applied", "!=", False)], ["subscription_id"], limit=1)
+    office.page.set_viewport_size({"width": 1280, "height": 1250})
+    _open_record(office, "isp.subscription", slow["subscription_id"][0])
+    office.page.click(".o_notebook_headers a[name=usage]")
+    _save(office, f"usage{suffix}")
+
+
+def _router_line(office, like: int, suffix: str) -> None:
+    """The line to paste, of a router that is forgotten again."""
+    (again,) = office.call("isp.router.setup", "copy", [like], {"router_id": False, "router_name": "Gudele", "nas_ip": "127.0.0.200"})
+    try:
+        _open_record(office, "isp.router.setup", again)
+        office.page.click("button[name=action_make_line]:visible")
+        office.page.wait_for_selector(".modal .o_field_CopyClipboardChar")
+        _save(office, f"router-setup-line{suffix}")
+        office.page.click(".modal-footer button")
+    finally:
+        (setup,) = office.call("isp.router.setup", "read", [again], ["router_id"])
+        office.call("isp.router.setup", "unlink", [again])
+        if setup["router_id"]:
+            office.call("isp.router", "unlink", setup["router_id"][:1])
+
+
+def _customer_usage(url: str, user: dict) -> None:
+    """What the customer sees of it, on a telephone."""
+    from stack.browser import PHONE, tab
+
+    for lang, suffix in (("en_US", ""), ("ar_001", "-arabic")):
+        with tab(url, PHONE) as customer:
+            customer.log_in(user)
+            customer.page.goto(f"{url}/my/usage?span=day&lang={lang}")
+            _save(customer, f"my-usage{suffix}-phone")
 
 
 def _mobile_money(url: str, users: dict) -> None:
@@ -247,4 +312,4 @@ def _save(office, name: str) -> None:
 
 
 if __name__ == "__main__":
-    _pictures(sys.argv[1])
+    _pictures(*sys.argv[1:3])

@@ -154,6 +154,7 @@ def router_facts(router):
         "ports": {service: router.port(service) for service in ("api", "api-ssl", "www", "www-ssl")},
         "coa": {"accept": incoming["accept"] == "true", "port": int(incoming["port"])},
         "sessions": len(router.desk.sessions),
+        "connections": router.connections(),
     }
 
 

@@ -253,6 +253,11 @@ class Host(Router):
             self._sockets.add(sock)
         return True
 
+    def connections(self):
+        """:return: {service: how many are open now}"""
+        with self._guard:
+            return {name: count for name, count in self._count.items() if count}
+
     def leave(self, name, sock):
         with self._guard:
             self._count[name] -= 1

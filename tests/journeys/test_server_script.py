@@ -5,12 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import urllib.request
 
 import pytest
 from demo_server import FOLDER, Demo, Server, free_port
-from stack import demo, logcheck
+from stack import demo, logcheck, paths
 
 SMALL = FOLDER / "small"
 #: One add-on that needs little else, so that the first start is quick.
@@ -65,6 +66,16 @@ def test_a_second_call_says_that_it_runs(small):
     second = Server(SMALL, **ADDONS)
     assert second.process.wait(20) == 0
     assert f"http://localhost:{small.port}" in second.text
+
+
+def test_a_command_of_a_command_of_odoo(small):
+    """Odoo takes no configuration file in front of these."""
+    small.last()
+    env = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "ISP_TEST_RUN_DIR")}
+    command = [paths.REPO / "script" / "odoo", "i18n", "export", "report_weasyprint", "-o", "-"]
+    done = subprocess.run(command, env={**env, "ISP_RUN_DIR": str(SMALL), **ADDONS}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'msgid "' in done.stdout
 
 
 def test_killed_at_work_it_comes_back_quickly(small):

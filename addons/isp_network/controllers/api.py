@@ -170,7 +170,7 @@ def _page():
                     contract.BASE,
                     path,
                     operation["summary"],
-                    operation["description"],
+                    operation["description"].removeprefix(operation["summary"]),
                     parameters,
                     Markup("<details><summary>Body</summary><pre>%s</pre></details>") % json.dumps(body, indent=1) if body else "",
                     codes,

@@ -17,7 +17,7 @@ class IspLoad(models.AbstractModel):
         """:param by: "router" (where the line was on line last, else where it ends) or "city" (of the customer's address; without one its payam or county)
         :param hours: how many back, 1 to 168
         :return: {hours: [moments], tiles: [{key, name, online, down_bps, up_bps, bytes: [a number an hour], peak_bps, latitude, longitude}]}, the busiest first;
-            speeds are from what routers reported last
+            speeds are from what routers reported last, None where nothing was yet
         """
         if by not in ("router", "city") or not isinstance(hours, int) or not 1 <= hours <= 168:
             raise UserError(self.env._("By router or by town, and 1 to 168 hours."))
@@ -34,27 +34,30 @@ class IspLoad(models.AbstractModel):
         rows = self.env.execute_query(
             SQL(
                 """
-                WITH line AS (
-                    SELECT a.id, l.router_id, a.subscription_id FROM isp_access a
+                WITH used AS MATERIALIZED (
+                    SELECT u.access_id, u.hour, u.bytes_up + u.bytes_down AS bytes FROM isp_usage u WHERE u.hour >= %(start)s
+                ), live AS MATERIALIZED (
+                    SELECT o.access_id, o.added_up, o.added_down, o.added_seconds FROM isp_session o WHERE o.stopped IS NULL AND o.updated > %(alive)s
+                ), line AS (
+                    SELECT a.id, l.router_id, a.subscription_id
+                      FROM (SELECT access_id FROM used UNION SELECT access_id FROM live) w JOIN isp_access a ON a.id = w.access_id
                       LEFT JOIN LATERAL (SELECT s.router_id FROM isp_session s WHERE s.access_id = a.id ORDER BY s.started DESC, s.id DESC LIMIT 1) l ON true
                      WHERE a.company_id = ANY(%(companies)s)
-                       AND (EXISTS (SELECT 1 FROM isp_usage u WHERE u.access_id = a.id AND u.hour >= %(start)s) OR EXISTS
-                            (SELECT 1 FROM isp_session o WHERE o.access_id = a.id AND o.stopped IS NULL AND o.updated > %(alive)s))
                 ), placed AS (
                     SELECT l.id, coalesce(%(place)s, '') AS place, c.partner_latitude AS lat, c.partner_longitude AS lon
                       FROM line l LEFT JOIN isp_subscription b ON b.id = l.subscription_id LEFT JOIN res_partner c ON c.id = b.partner_id
                 ), hour AS (
-                    SELECT p.place, u.hour, sum(u.bytes_up + u.bytes_down) AS bytes FROM placed p JOIN isp_usage u ON u.access_id = p.id
-                     WHERE u.hour >= %(start)s GROUP BY p.place, u.hour
+                    SELECT p.place, u.hour, sum(u.bytes) AS bytes FROM used u JOIN placed p ON p.id = u.access_id GROUP BY p.place, u.hour
                 ), now AS (
                     SELECT p.place, count(*) AS online, sum(s.added_up * 8 / nullif(s.added_seconds, 0)) AS up, sum(s.added_down * 8 / nullif(s.added_seconds, 0)) AS down
-                      FROM placed p JOIN isp_session s ON s.access_id = p.id WHERE s.stopped IS NULL AND s.updated > %(alive)s GROUP BY p.place
+                      FROM live s JOIN placed p ON p.id = s.access_id GROUP BY p.place
                 ), middle AS (
                     SELECT place, avg(lat) FILTER (WHERE lat <> 0 OR lon <> 0) AS lat, avg(lon) FILTER (WHERE lat <> 0 OR lon <> 0) AS lon FROM placed GROUP BY place
+                ), bars AS (
+                    SELECT place, json_object_agg(to_char(hour, 'YYYY-MM-DD HH24:MI:SS'), bytes) AS bytes FROM hour GROUP BY place
                 )
-                SELECT m.place, m.lat, m.lon, n.online, n.up, n.down,
-                       (SELECT json_object_agg(to_char(h.hour, 'YYYY-MM-DD HH24:MI:SS'), h.bytes) FROM hour h WHERE h.place = m.place)
-                  FROM middle m LEFT JOIN now n ON n.place = m.place
+                SELECT m.place, m.lat, m.lon, n.online, n.up, n.down, h.bytes
+                  FROM middle m LEFT JOIN now n ON n.place = m.place LEFT JOIN bars h ON h.place = m.place
                 """,
                 companies=self.env.companies.ids,
                 start=start,
@@ -73,8 +76,8 @@ class IspLoad(models.AbstractModel):
                     "key": key,
                     "name": names.get(key) or (key if by == "city" and key else unknown),
                     "online": online or 0,
-                    "up_bps": int(up or 0),
-                    "down_bps": int(down or 0),
+                    "up_bps": None if up is None else int(up),
+                    "down_bps": None if down is None else int(down),
                     "bytes": sums,
                     "total": sum(sums),
                     "peak_bps": max(sums) * 8 // 3600,

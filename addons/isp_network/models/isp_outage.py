@@ -87,8 +87,19 @@ class IspOutage(models.Model):
 
     @api.depends("line_ids.credit")
     def _compute_credit_total(self):
+        groups = self.env["isp.outage.line"]._read_group([("outage_id", "in", self.ids)], ["outage_id"], ["booked:sum"])
+        booked = {outage.id: total for outage, total in groups}
         for outage in self:
-            outage.credit_total = sum(outage.line_ids.mapped("credit"))
+            if outage.credited or not outage._is_credited():
+                outage.credit_total = booked.get(outage.id, 0)
+            else:
+                outage.credit_total = sum(outage.line_ids.mapped("credit"))
+
+    def _is_credited(self):
+        """:return: whether somebody's policy gives anything for it; of thousands of lines nothing is reckoned otherwise"""
+        self.ensure_one()
+        least = self.env["res.company"].sudo().search([("isp_outage_hours", ">", 0)], order="isp_outage_hours", limit=1).isp_outage_hours
+        return self.creditable and bool(least) and self.duration >= least
 
     # === Actions ===
 

@@ -26,6 +26,8 @@ class IspOutageLine(models.Model):
 
         Of plan periods with a price only, and never more than the period cost. What is booked is shown as booked.
         """
+        self.fetch(["outage_id", "subscription_id", "booked"])
+        self.subscription_id.fetch(["company_id"])
         periods = self._periods()
         for line in self:
             outage, company = line.outage_id, line.company_id
@@ -53,6 +55,6 @@ class IspOutageLine(models.Model):
                 ("source", "=", "plan"),
                 ("source", "=like", "prepaid/%"),
             ]
-            for period in self.env["isp.period"].search(domain, order="date_start, id"):
+            for period in self.env["isp.period"].search_fetch(domain, ["subscription_id", "price", "amount", "days", "full_days"], order="date_start, id"):
                 found[outage.id, period.subscription_id.id] = period
         return found

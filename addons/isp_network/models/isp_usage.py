@@ -51,6 +51,8 @@ class IspUsage(models.Model):
     dirty = fields.Boolean(readonly=True)
 
     _access_hour_unique = models.UniqueIndex("(access_id, hour)")
+    # Lists and the map of load begin with the latest; a year of all lines is many millions of rows.
+    _latest_index = models.Index("(hour, id)")
 
     # === Rolling up ===
 

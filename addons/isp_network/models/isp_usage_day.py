@@ -26,3 +26,5 @@ class IspUsageDay(models.Model):
     seconds = BigInteger(string="Online (s)", readonly=True)
 
     _access_day_unique = models.UniqueIndex("(access_id, day)")
+    # Lists begin with the latest; a year of all lines is many millions of rows.
+    _latest_index = models.Index("(day, id)")

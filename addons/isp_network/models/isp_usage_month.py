@@ -25,3 +25,5 @@ class IspUsageMonth(models.Model):
     seconds = BigInteger(string="Online (s)", readonly=True)
 
     _access_month_unique = models.UniqueIndex("(access_id, month)")
+    # Lists begin with the latest; a year of all lines is many millions of rows.
+    _latest_index = models.Index("(month, id)")

@@ -173,7 +173,7 @@ class TestRouter(NetworkCommon):
         self.assertEqual(self._tasks().with_context(lang="ar_001").message, "قُطع الاتصال")
         self.router._on_silence(self.router._explain_coa(coa.UnreachableError("No answer to the Disconnect-Request")))
         arabic = self.router.with_context(lang="ar_001").last_error
-        self.assertIn("(No answer to the Disconnect-Request)", arabic, "a detail of the wire stays as it is")
+        self.assertIn("(\u2068No answer to the Disconnect-Request\u2069)", arabic, "a detail of the wire stays as it is")
         self.assertIn("هل الراوتر يعمل", arabic)
         self.assertIn("is the router on", self.router.last_error)
 

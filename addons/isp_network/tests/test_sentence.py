@@ -32,10 +32,10 @@ class TestSentence(NetworkCommon):
 
     def test_values_and_sentences_in_sentences(self):
         words = _lt("%(words)s (%(detail)s)", words=_lt("The router refused."), detail="100 % {no} such item")
-        self.assertEqual(self._say(words), ("The router refused. (100 % {no} such item)", "رفض الراوتر. (100 % {no} such item)"))
+        self.assertEqual(self._say(words), ("The router refused. (100 % {no} such item)", "رفض الراوتر. (\u2068100 % {no} such item\u2069)"))
         self.assertEqual(english(words), "The router refused. (100 % {no} such item)")
         again = _lt("%(name)s: %(reason)s", name="achol", reason=self.router._fields["last_error"].sentence(self.router))
-        self.assertEqual(self._say(again)[1], "achol: رفض الراوتر. (100 % {no} such item)")
+        self.assertEqual(self._say(again)[1], "\u2068achol\u2069: رفض الراوتر. (\u2068100 % {no} such item\u2069)")
 
     def test_several(self):
         self.assertEqual(self._say([_lt("Disconnected"), "x"]), ("Disconnected; x", "قُطع الاتصال؛ x"))

@@ -54,8 +54,8 @@ export class Load extends Component {
         const [x, y] = [span("longitude"), span("latitude")];
         const dots = placed.map((tile) => ({ tile, x: 8 + x(tile.longitude) * 84, y: 88 - y(tile.latitude) * 76, size: 12 + 28 * Math.sqrt(this.heat(tile)) }));
         // Each name where it hides no other one, as far as that can be: above, below, or a line further.
-        const names = [];
-        const free = (name) => !names.some((one) => Math.abs(one.x - name.x) < (one.wide + name.wide) / 2 && Math.abs(one.y - name.y) < 9);
+        const names = dots.map((dot) => ({ x: dot.x, y: dot.y, wide: 4 }));
+        const free = (name) => !names.some((one) => Math.abs(one.x - name.x) < (one.wide + name.wide) / 2 && Math.abs(one.y - name.y) < 8);
         for (const dot of dots.sort((first, second) => second.size - first.size)) {
             const wide = dot.tile.name.length * 2.4;
             dot.rise = [1, -1, 2, -2].find((rise) => free({ x: dot.x, y: dot.y - rise * 10, wide })) || 1;
