@@ -48,7 +48,7 @@ class FreeRadius:
 
     def _spawn(self) -> None:
         self.process = spawn(["sh", self.dir / "start.sh"], log=self.dir / "freeradius.out", user=self.user, cwd="/")
-        wait_for(self.ready, 30, f"FreeRADIUS (log: {self.log})", self.process)
+        wait_for(self.ready, 120, f"FreeRADIUS (log: {self.log})", self.process)
 
     def stop(self) -> None:
         stop(self.process)

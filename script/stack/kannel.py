@@ -61,13 +61,13 @@ class Kannel:
         self.start_operator()
 
     def _wait_for(self, name: str, process: subprocess.Popen) -> None:
-        wait_for(lambda: not port_free(self.ports[name]), 30, f"Kannel (log: {self.dir / 'out.log'})", process)
+        wait_for(lambda: not port_free(self.ports[name]), 120, f"Kannel (log: {self.dir / 'out.log'})", process)
 
     def start_operator(self) -> None:
         """The operator's SMSC: it takes every message and writes it to its log."""
         command = [FAKESMSC, "-H", "127.0.0.1", "-r", self.ports["kannel_smsc"], "-i", "1000000", "-m", "0", "0 0 text -"]
         self.operator = spawn(command, log=self.messages, cwd=self.dir)
-        wait_for(lambda: "(online" in self.status(), 20, "The fake operator", self.operator)
+        wait_for(lambda: "(online" in self.status(), 120, "The fake operator", self.operator)
 
     def stop_operator(self) -> None:
         stop(self.operator)

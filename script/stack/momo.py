@@ -36,7 +36,7 @@ class Momo:
         command = [sys.executable, "-m", "simulators.momo", "--port", self.port, "--state", self.dir / "state.sqlite"]
         command += ["--sms-log", self.sms_log] if self.sms_log else []
         self.process = spawn(command, log=self.log, cwd=paths.REPO)
-        wait_for(lambda: not port_free(self.port), 20, f"The simulated operators (log: {self.log})", self.process)
+        wait_for(lambda: not port_free(self.port), 120, f"The simulated operators (log: {self.log})", self.process)
 
     def stop(self) -> None:
         stop(self.process)

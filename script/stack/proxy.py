@@ -29,7 +29,7 @@ class Proxy:
         command = ["caddy", "run", "--config", caddyfile, "--adapter", "caddyfile"]
         self.process = spawn(command, log=self.log, env=env, cwd=self.dir)
         http = self.ports["http"]
-        wait_for(lambda: not port_free(http), 30, f"Proxy (log: {self.log})", self.process)
+        wait_for(lambda: not port_free(http), 120, f"Proxy (log: {self.log})", self.process)
 
     def stop(self) -> None:
         stop(self.process)

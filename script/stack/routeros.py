@@ -28,7 +28,7 @@ class Routers:
         self.dir.mkdir(parents=True, exist_ok=True)
         command = [paths.PYTHON, "-m", "simulators.routeros", "--port", self.port] + ["--stepped"] * stepped
         self.process = spawn(command, log=self.log, cwd=paths.REPO)
-        wait_for(lambda: not port_free(self.port), 20, f"The simulated routers (log: {self.log})", self.process)
+        wait_for(lambda: not port_free(self.port), 120, f"The simulated routers (log: {self.log})", self.process)
 
     def stop(self) -> None:
         stop(self.process)

@@ -26,7 +26,7 @@ class SmsGateways:
         command = [sys.executable, "-m", "simulators.sms", "--port", self.port, "--smpp-port", self.smpp_port, "--state", self.dir / "state.sqlite"]
         self.process = spawn(command, log=self.log, cwd=paths.REPO)
         for port in (self.port, self.smpp_port):
-            wait_for(lambda port=port: not port_free(port), 20, f"The simulated SMS gateways (log: {self.log})", self.process)
+            wait_for(lambda port=port: not port_free(port), 120, f"The simulated SMS gateways (log: {self.log})", self.process)
 
     def stop(self) -> None:
         stop(self.process)
