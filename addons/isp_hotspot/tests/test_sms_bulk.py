@@ -56,7 +56,7 @@ class TestSmsBulk(HotspotCommon):
         self._given(GUESTS[0])
         self._given(GUESTS[1], lang="ar_001")
         self._given(GUESTS[2])
-        self.env["phone.blacklist"].add([GUESTS[2]])
+        self.env["phone.blacklist"].add(GUESTS[2])
         bulk = self._bulk(body_ar="لا واي فاي الليلة. {company}")
         bulk.action_preview()
         lines = {line.number: (line.state, line.reason, line.text_lang, line.partner_id.id) for line in bulk.line_ids}
@@ -89,7 +89,7 @@ class TestSmsBulk(HotspotCommon):
         bulk = self._bulk()
         bulk.action_preview()
         bulk._start()
-        self.env["phone.blacklist"].add([GUESTS[1]])
+        self.env["phone.blacklist"].add(GUESTS[1])
         bulk = self.env["isp.sms.bulk"].with_user(1).browse(bulk.id)
         for _time in range(2):
             bulk._feed(bulk.line_ids.filtered(lambda line: line.state == "ready"))
