@@ -68,7 +68,7 @@ class IspSiteDay(models.Model):
         """
         self.env.flush_all()
         found = []
-        for company in self.env["res.company"].sudo().search([]):
+        for [company] in self.env["isp.site"].sudo()._read_group([("active", "in", (True, False))], ["company_id"]):
             rows = self.env.execute_query(
                 SQL(
                     """

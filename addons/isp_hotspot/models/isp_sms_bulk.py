@@ -32,6 +32,10 @@ class IspSmsBulk(models.Model):
         """Extend of `isp_sms`."""
         return super()._preview_inputs() | {"isp_site_ids", "isp_guest_days"}
 
+    def _allowed_placeholders(self):
+        """Override of `isp_sms`: of a guest nothing is known."""
+        return ["company"] if self._to_guests() else super()._allowed_placeholders()
+
     def _to_guests(self):
         """:return: whether it goes to guests, or to those of them whom another did not reach"""
         return self.audience == "guests" or (self.audience == "failed" and self.source_id._to_guests())

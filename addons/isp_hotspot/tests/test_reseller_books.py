@@ -276,6 +276,32 @@ class TestResellerBooks(HotspotMixin, BridgeCommon):
         self.assertEqual(len(self._night()), 1)
         self._check()
 
+    def test_a_day_that_fails_holds_up_no_other(self):
+        """The job: one hotspot's day is refused; the other's is booked, and the first is tried again."""
+        park = self.env["isp.site"].create({"name": "Park", "company_id": self.company.id})
+        for site in self.site | park:
+            self._place("cash", site, amount=500)
+        self.env["isp.token.order"].flush_model()
+        self.env.cr.execute("UPDATE isp_token_order SET done_at = done_at - interval '1 day'")
+        self.env.invalidate_all()
+        book, bad = type(self.days)._book, [self.site]
+
+        def refuse(days, site, day):
+            if site in bad:
+                raise UserError(site.name)
+            return book(days, site, day)
+
+        progress = patch.object(self.registry["ir.cron"], "_commit_progress", return_value=1)
+        with progress, patch.object(type(self.days), "_book", refuse), patch.object(self.env.cr, "rollback"):
+            with self.assertLogs("odoo.addons.isp_hotspot.models.isp_site_day", "WARNING") as logs:
+                self.days._cron_book()
+            self.assertEqual((len(logs.output), self.days.search([]).site_id), (1, park))
+            bad.clear()
+            self.days._cron_book()
+            self.days._cron_book()
+        self.assertEqual(self.days.search([]).mapped("amount"), [500, 500])
+        self._check(cash=1000)
+
     def test_any_order_of_things(self):
         """Random days: the books are the ledger each night, and a second run of the job changes nothing."""
         for seed in range(4):

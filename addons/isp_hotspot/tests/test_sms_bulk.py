@@ -2,6 +2,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, new_test_user, tagged
 
@@ -67,7 +68,11 @@ class TestSmsBulk(HotspotCommon):
 
     def test_nobody_has_a_name(self):
         self._given(GUESTS[0])
-        bulk = self._bulk(body="Dear {name}")
+        with self.assertRaises(ValidationError):
+            self._bulk(body="Dear {name}")
+        bulk = self._bulk(body="Dear {name}", audience="all")
+        bulk.audience = "guests"
+        self.assertEqual(bulk.placeholders, "{company}")
         bulk.action_preview()
         self.assertEqual((bulk.line_ids.state, bulk.line_ids.reason, bulk.line_ids.note), ("left_out", "no_value", "{name}"))
 
