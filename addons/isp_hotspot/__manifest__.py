@@ -37,6 +37,7 @@
         "views/isp_site_statement_views.xml",
         "views/res_config_settings_views.xml",
         "views/app_templates.xml",
+        "views/isp_sms_bulk_views.xml",
     ],
     "external_dependencies": {"python": ["qrcode"]},
 }

@@ -2,7 +2,7 @@
 {
     "name": "South Sudan - Accounting",
     "summary": "Chart of accounts, dated excise and withholding taxes, certificates, excise return, states",
-    "version": "19.0.2.0.0",
+    "version": "19.0.2.1.0",
     "category": "Accounting/Localizations/Account Charts",
     "author": "Juba Net contributors",
     "license": "AGPL-3",

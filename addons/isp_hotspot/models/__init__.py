@@ -27,6 +27,7 @@ from . import isp_site_money
 from . import isp_site_statement
 from . import isp_site_day
 from . import isp_token_order_money
+from . import isp_sms_bulk
 from . import isp_wallet_payout
 from . import account_payment
 from . import isp_token_order_guest

@@ -14,6 +14,9 @@ class IspReseller(models.Model):
 
     ``balance`` (the float) and ``debt`` (what was sold on consignment and is not paid) are sums of the ledger ``isp.reseller.entry``, kept by
     ``_book`` alone, under the lock of the reseller's row: two sales at once see one another, and the float is never below zero.
+
+    Who sells for the ISP itself (``own``) is in its books: money at once, as payments (``_take``); sales with the day of the hotspot
+    (``isp.site.day``). What others owe one another is no business of the ISP's.
     """
 
     _name = "isp.reseller"
@@ -36,6 +39,7 @@ class IspReseller(models.Model):
         "res.users", string="Log-in", ondelete="restrict", tracking=True, help="Who sells single tokens from the float, on a telephone. Blank: printed tokens only."
     )
     company_id = fields.Many2one("res.company", required=True, readonly=True, default=lambda self: self.env.company)
+    own = fields.Boolean(string="Sells for the ISP", compute="_compute_own")
     currency_id = fields.Many2one(related="company_id.currency_id")
     active = fields.Boolean(default=True, tracking=True)
     site_ids = fields.Many2many("isp.site", string="Hotspots", required=True, domain="[('partner_id', '=', owner_id)]")
@@ -48,6 +52,13 @@ class IspReseller(models.Model):
     _user_unique = models.UniqueIndex("(user_id, owner_id) WHERE user_id IS NOT NULL", "This user is a reseller of this owner already.")
     _float_not_negative = models.Constraint("CHECK(balance >= 0)", "A float is not below zero.")
     _commission_valid = models.Constraint("CHECK(commission >= 0 AND commission <= 100)", "A commission is from 0 to 100 %.")
+
+    # === Computes ===
+
+    @api.depends("owner_id", "company_id")
+    def _compute_own(self):
+        for reseller in self.sudo():
+            reseller.own = reseller.owner_id == reseller.company_id.partner_id
 
     # === Constraints ===
 
@@ -128,13 +139,16 @@ class IspReseller(models.Model):
 
     # === Money ===
 
-    def _take(self, key, kind, amount, *, method="cash", reference="", note=""):
+    def _take(self, key, kind, amount, *, method="cash", journal=None, reference="", note=""):
         """Money between reseller and owner was handed over: staff of the ISP, or the owner of the hotspots, say so.
+
+        Where the ISP is the owner it is a payment in its books, in the same transaction.
 
         :param key: made by the form: sent again, the first entry is answered
         :param kind: key of CASH_KINDS :param amount: above zero; of a correction (of the float) below it too
+        :param journal: where the ISP's money is now; blank: by ``method`` (``res.company._isp_reseller_journal``)
         :return: ``isp.reseller.entry`` (sudo)
-        :raise AccessError: neither staff nor the owner :raise UserError: the amount cannot be
+        :raise AccessError: neither staff nor the owner :raise UserError: the amount cannot be, or the books have no place for it
         """
         self.ensure_one()
         self._need_staff()
@@ -144,7 +158,10 @@ class IspReseller(models.Model):
             raise UserError(self.env._("Say why: it is kept."))
         change = {"topup": (amount, 0), "settle": (0, -amount), "payback": (-amount, 0), "correction": (amount, 0)}
         balance, debt = change[kind]
-        return self._book(kind, f"cash/{key}", balance, debt, method=method, reference=reference or False, note=note or False)
+        entry = self._book(kind, f"cash/{key}", balance, debt, method=method, reference=reference or False, note=note or False)
+        if self.own:
+            entry._book_payment(journal)
+        return entry
 
     def _need_staff(self):
         """:raise AccessError: the user is neither a billing manager nor the owner of the hotspots"""

@@ -31,15 +31,7 @@ class IspSite(models.Model):
         if not sites:
             values = {"name": user.login, "partner_id": owner.id, "company_id": user.company_id.id, "lang": user.lang or "en_US"}
             sites = self.sudo().create(values)
-            sites._name_offers()
         return sites
-
-    def _name_offers(self):
-        """The usual offers have names in every language."""
-        orders = self.env["isp.token.order"]
-        for lang, _name in self.env["res.lang"].get_installed():
-            for offer in self.offer_ids.with_context(lang=lang):
-                offer.name = orders.with_context(lang=lang).new({"seconds": offer.seconds})._time_text()
 
     # === What it is ===
 
@@ -358,7 +350,10 @@ class IspSite(models.Model):
             "public": bool(values.get("public")),
         }
         if offer_id:
-            self._app_offer_of(offer_id).write(vals)
+            offer = self._app_offer_of(offer_id)
+            if vals["name"] == offer._text():  # as it was shown: a usual name stays one in every language
+                del vals["name"]
+            offer.write(vals)
         else:
             if len(self.offer_ids) >= 20:
                 raise UserError(self.env._("Twenty offers are enough: change one, or take one away."))
@@ -392,7 +387,7 @@ class IspTokenOffer(models.Model):
         self.ensure_one()
         return {
             "id": self.id,
-            "name": self.name,
+            "name": self._text(),
             "seconds": self.seconds,
             "counting": self.counting,
             "price": self.price,

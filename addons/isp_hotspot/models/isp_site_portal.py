@@ -12,7 +12,7 @@ from odoo.addons.isp_momo.drivers import WALLETS
 from odoo.addons.isp_network.engine.volume import human
 from odoo.addons.isp_network.models.isp_session import ALIVE
 
-from ..engine import captive, life
+from ..engine import captive
 
 #: What a logo may weigh on the page of a guest (base64 makes a third more of it).
 LOGO_BYTES = 4500
@@ -75,12 +75,6 @@ class IspSite(models.Model):
         if not self._is_open() or not self._wallet():
             return self.env["isp.token.offer"]
         return self.sudo().offer_ids.filtered(lambda offer: offer.active and offer.public and offer.price > 0)
-
-    def _offer_text(self, offer):
-        """:return: its name, and where that is one of the usual ones, the same in the reader's language"""
-        if dict(life.USUAL).get(offer.name) == offer.seconds:
-            return self.env["isp.token.order"].new({"seconds": offer.seconds})._time_text()
-        return offer.name
 
     def _portal_problem(self, kind):
         """:param kind: as ``engine.captive.problem`` says :return: (what is wrong, what to do)"""

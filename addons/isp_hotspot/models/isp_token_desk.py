@@ -118,9 +118,3 @@ class IspToken(models.Model):
         tokens = super()._unblock(note)
         tokens.filtered("with_batch").with_batch = False
         return tokens
-
-    # === Print ===
-
-    def _qr_text(self):
-        """:return: what the QR code says. Hook: the address that logs in by itself"""
-        return self.code

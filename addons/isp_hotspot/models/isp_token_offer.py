@@ -41,6 +41,12 @@ class IspTokenOffer(models.Model):
         if self.filtered(lambda offer: offer.counting == "date"):
             raise ValidationError(self.env._("A date is chosen when tokens are made, not in an offer."))
 
+    def _text(self):
+        """:return: its name; where that is one of the usual ones, its time in the reader's language; "" of none"""
+        if self.name in dict(life.USUAL):
+            return self.env["isp.token.order"].new({"seconds": self.seconds})._time_text()
+        return self.name or ""
+
     def _prepare_terms(self):
         """:return: values that a token takes over"""
         self.ensure_one()

@@ -37,7 +37,7 @@ class IspTokenOrder(models.Model):
             "method": self.method,
             "amount": self.amount,
             "seconds": self.seconds,
-            "offer": self.offer_id.name or "",
+            "offer": self.offer_id._text(),
             "phone": self.phone or "",
             "payer": self.payer or "",
             "by": self.user_id.name or "",

@@ -16,3 +16,5 @@ from . import test_import
 from . import test_print
 from . import test_reseller
 from . import test_reseller_pages
+from . import test_reseller_books
+from . import test_sms_bulk

@@ -13,6 +13,7 @@ from odoo.tests import tagged
 
 from odoo.addons.queue_job.tests.common import trap_jobs
 from odoo.addons.report_weasyprint.tests.common import pages_of, text_of
+from odoo.addons.report_weasyprint.tools.cards import qr_modules
 
 from ..models import isp_token_print
 from .test_batch import BatchCommon
@@ -25,9 +26,17 @@ class TestPrint(BatchCommon):
         self.assertEqual(prints.state, "done")
         return base64.b64decode(prints.pdf)
 
-    def _codes(self, pdf, page=0):
+    def _read(self, pdf, page=0):
+        """:return: {what a QR code of the page says}, as a camera sees it that shows a module by three points"""
         picture = pypdfium2.PdfDocument(io.BytesIO(pdf))[page].render(scale=3).to_pil()
         return {found.text for found in zxingcpp.read_barcodes(picture)}
+
+    def _codes(self, pdf, page=0):
+        """:return: {codes}, each in an address that logs in by itself"""
+        head = f"http://{self.site.hotspot_name}/login#c="
+        found = self._read(pdf, page)
+        self.assertTrue(all(text.startswith(head) for text in found), found)
+        return {text.removeprefix(head).split("&")[0] for text in found}
 
     def test_sheets(self):
         batch = self._batch(61)
@@ -66,6 +75,25 @@ class TestPrint(BatchCommon):
             for token in batch.token_ids:
                 self.assertIn(token.code, text)
                 self.assertIn(token.password, text)
+
+    def test_the_qr_code_logs_in_by_itself(self):
+        self.site.write({"login_mode": "pair", "hotspot_name": "wifi.river-hotel.internal"})
+        token = self._batch(1).token_ids
+        for paper in ("a4_30", "a4_50", "slip"):
+            self.assertEqual(self._read(self._pdf(token.batch_id, paper)), {token._login_url()})
+            self.assertEqual(token._login_url(), f"http://wifi.river-hotel.internal/login#c={token.code}&p={token.password}")
+
+    def test_modules_are_not_too_small(self):
+        """A third of a millimetre each. An address that is too long for the card gives way to the code."""
+        sides = {"a4_30": 23, "a4_50": 16.6, "slip": 42}
+        token = self._batch(1).token_ids
+        for name in ("wifi.internal", f"{'w' * 63}.{'x' * 6}", f"{'w' * 63}.{'x' * 18}", ".".join(["y" * 62] * 4)):
+            self.site.hotspot_name = name
+            for paper, side in sides.items():
+                with self.subTest(paper=paper, name=name):
+                    [text] = self._read(self._pdf(token.batch_id, paper))
+                    self.assertGreaterEqual(side / (len(qr_modules(text)) + 8), 0.33)
+                    self.assertEqual(text, token._login_url() if len(token._login_url()) <= isp_token_print.QR_MOST[paper] else token.code)
 
     def test_blocked_ones_are_left_out(self):
         batch = self._batch(3)

@@ -22,9 +22,9 @@ LANGS = {"en": "en_US", "ar": "ar_001"}
 
 @dataclass
 class Recipient:
-    """What a contact would get: ``text`` to ``number``; or ``reason`` (and ``note``) why not."""
+    """What a contact would get: ``text`` to ``number``; or ``reason`` (and ``note``) why not. Without ``partner_id``: a number alone."""
 
-    partner_id: int
+    partner_id: int | None
     number: str = ""
     lang: str = "en"
     text: str = ""
@@ -64,6 +64,24 @@ class IspSmsBulk(models.Model):
             FAILED,
         )
         return Domain.custom(to_sql=lambda _model, alias, _query: SQL("%s IN (%s)", SQL.identifier(alias, "id"), failed))
+
+    def _recipient_count(self):
+        """Hook. :return: how many the preview is to look at"""
+        return self.env["res.partner"].search_count(self._prepare_recipient_domain())
+
+    def _next_recipients(self, limit):
+        """Hook. :return: [Recipient] of the next ``limit`` after the last line that is written, in the order in which they are looked at"""
+        last = self.env.execute_query(SQL("SELECT COALESCE(MAX(partner_id), 0) FROM isp_sms_bulk_line WHERE bulk_id = %s", self.id))[0][0]
+        partners = self.env["res.partner"].search(self._prepare_recipient_domain() & Domain("id", ">", last), order="id", limit=limit)
+        found = self._recipients(partners)
+        partners.invalidate_recordset()
+        return found
+
+    def _recipients_of(self, lines):
+        """Hook. :return: {line id: Recipient} as they are now; without those that do not fit the selection any more"""
+        fitting = self.env["res.partner"].search(self._prepare_recipient_domain() & Domain("id", "in", lines.partner_id.ids))
+        found = {one.partner_id: one for one in self._recipients(fitting)}
+        return {line.id: found[line.partner_id.id] for line in lines if line.partner_id.id in found}
 
     def _recipient_numbers(self, partner):
         """Hook. :return: the contact's numbers as given, the best first"""
@@ -137,7 +155,7 @@ class IspSmsBulk(models.Model):
     def _begin_preview(self):
         bulk = self.sudo()
         bulk._forget_preview()
-        total = bulk.env["res.partner"].search_count(bulk._prepare_recipient_domain())
+        total = bulk._recipient_count()
         bulk.write({"state": "previewing", "total": total, "ended_at": False})
         if total > AT_ONCE:
             bulk._wake()
@@ -160,15 +178,13 @@ class IspSmsBulk(models.Model):
 
         Killed in between, it goes on after the last one that is written: each contact is one line.
         """
-        last = self.env.execute_query(SQL("SELECT COALESCE(MAX(partner_id), 0) FROM isp_sms_bulk_line WHERE bulk_id = %s", self.id))[0][0]
-        partners = self.env["res.partner"].search(self._prepare_recipient_domain() & Domain("id", ">", last), order="id", limit=LOOK)
-        if not partners:
+        recipients = self._next_recipients(LOOK)
+        if not recipients:
             self._finish_preview()
             return 0
-        self._write_lines(self._recipients(partners))
-        partners.invalidate_recordset()
+        self._write_lines(recipients)
         self.invalidate_recordset()
-        return len(partners)
+        return len(recipients)
 
     def _write_lines(self, recipients):
         rows = [self._prepare_line(one) for one in recipients]
@@ -227,13 +243,13 @@ class IspSmsBulk(models.Model):
             "example_en": lines.search([*ready, ("text_lang", "=", "en")], limit=1),
             "example_ar": lines.search([*ready, ("text_lang", "=", "ar")], limit=1),
         }
-        partners = lines.union(*shown.values()).partner_id
-        texts = {one.partner_id: one.text for one in self._recipients(partners)}
+        found = self._recipients_of(lines.union(*shown.values()))
+        texts = {line: one.text for line, one in found.items()}
         self.sudo().write(
             {
                 "state": "previewed",
                 "previewed_at": fields.Datetime.now(),
                 "longest_parts": longest.parts,
-                **{field: texts.get(line.partner_id.id) for field, line in shown.items()},
+                **{field: texts.get(line.id) for field, line in shown.items()},
             }
         )

@@ -203,11 +203,10 @@ class IspSmsBulk(models.Model):
         """
         if not lines:
             return
-        fitting = self.env["res.partner"].search(self._prepare_recipient_domain() & fields.Domain("id", "in", lines.partner_id.ids))
-        found = {one.partner_id: one for one in self._recipients(fitting)}
+        found = self._recipients_of(lines)
         rows, left_out = [], {}
         for line in lines:
-            one = found.get(line.partner_id.id)
+            one = found.get(line.id)
             if not one or (not one.reason and one.number != line.number):
                 left_out.setdefault("changed", []).append(line.id)
             elif one.reason:

@@ -1,6 +1,10 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import importlib.util
+from pathlib import Path
+
 from odoo import Command, fields
 from odoo.exceptions import ValidationError
+from odoo.modules import get_module_path
 from odoo.tests import tagged
 
 from odoo.addons.account.tests.common import AccountTestInvoicingCommon
@@ -52,6 +56,24 @@ class TestL10nSs(AccountTestInvoicingCommon):
         self.assertEqual((tax.name, tax.invoice_label, tax.tax_group_id.name), ("رسم الإنتاج 20%", "رسم الإنتاج 20%", "رسم الإنتاج"))
         self.assertEqual(self.chart.ref("ss_revenue_telecom").with_context(lang="ar_001").name, "اشتراكات الإنترنت")
         self.assertEqual(self.chart.ref("momo").with_context(lang="ar_001").name, "محفظة الهاتف")
+
+    def test_accounts_that_came_later(self):
+        """A company that has the chart gets them by the update; a number that it uses for something else stays its own."""
+        path = Path(get_module_path("l10n_ss")) / "migrations" / "19.0.2.1.0" / "post-migration.py"
+        spec = importlib.util.spec_from_file_location("l10n_ss_accounts", path)
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        self.env["account.account"].concat(*map(self.chart.ref, script.ADDED)).unlink()
+        other = self.env["account.account"].create({"name": "Loans to friends", "code": "109000", "account_type": "asset_current"})
+        for _time in range(2):
+            script.migrate(self.env.cr, "19.0.2.0.0")
+            floats = self.chart.ref("ss_reseller_floats")
+            self.assertEqual((floats.code, floats.account_type, floats.company_ids), ("203400", "liability_current", self.company))
+            self.assertFalse(self.chart.ref("ss_reseller_debts", raise_if_not_found=False))
+        self.assertEqual(self.env["account.account"].search([("code", "=", "109000")]), other)
+        other.code = "109001"
+        script.migrate(self.env.cr, "19.0.2.0.0")
+        self.assertEqual(self.chart.ref("ss_reseller_debts").code, "109000")
 
     def test_company_is_set_up(self):
         self.assertEqual(self.company.currency_id, self.env.ref("base.SSP"))
