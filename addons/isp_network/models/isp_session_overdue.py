@@ -11,8 +11,8 @@ _lt = LazyTranslate(__name__)
 
 #: A session that still reports so long after its end by the clock was not ended by its router, which was told by Session-Timeout.
 GRACE = timedelta(seconds=90)
-#: A log-in that was answered a moment before the packet that used the rest up, and begins a moment after it.
-SLACK = timedelta(seconds=2)
+#: Routers say whole seconds. Who dials again in the second of the end is in the walled garden, and stays there.
+BLUR = timedelta(seconds=1)
 #: Minutes between two Disconnects for one session, and how many times a router's word is taken that it is done.
 AGAIN, TIMES = timedelta(minutes=15), 3
 #: Sessions of one run; the rest follows a minute later.
@@ -76,7 +76,7 @@ class IspSession(models.Model):
                       JOIN isp_session s ON s.access_id = e.access_id AND s.stopped IS NULL
                       JOIN isp_router r ON r.id = s.router_id AND r.active
                      WHERE (e.heard IS NULL OR s.updated > e.heard)
-                       AND (a.refuse_ended OR s.started + (s.updated - s.last_event) < e.at + %(slack)s)
+                       AND (a.refuse_ended OR s.started + (s.updated - s.last_event) < e.at - %(blur)s)
                        AND NOT EXISTS (SELECT FROM isp_router_task t WHERE t.session_id = s.id AND t.kind IN ('over', 'disconnect')
                                           AND (t.state <> 'done' OR t.write_date > least(%(again)s, s.updated - interval '1 minute')))
                 )
@@ -88,7 +88,7 @@ class IspSession(models.Model):
                 since=now - lately,
                 now=now,
                 grace=GRACE,
-                slack=SLACK,
+                blur=BLUR,
                 again=now - AGAIN,
                 batch=BATCH,
             )

@@ -25,8 +25,11 @@ class TestSessionOverdue(NetworkCommon):
         cls.access._apply({"quota_bytes": GB, "quota_day": 0, "quota_from": datetime(2020, 1, 1), "device_limit": 2})
 
     def _on(self, session="s1", nas="127.0.0.1", mac=PHONE, **more):
+        """:return: a session that began a minute ago"""
         self._acct("Start", session=session, nas=nas, mac=mac, **more)
-        return self._sessions(session)[-1:]
+        row = self._sessions(session)[-1:]
+        self._older(SQL("isp_session"), ("started", "updated", "last_event"), timedelta(minutes=1), SQL("id = %s", row.id))
+        return row
 
     def _both(self):
         return self._on() + self._on("s2", "127.0.0.2", LAPTOP)
@@ -53,8 +56,11 @@ class TestSessionOverdue(NetworkCommon):
             "isp_access": ("valid_until", "topup_until"),
         }  # fmt: skip
         for table, names in columns.items():
-            moved = SQL(", ").join(SQL("%s = %s - %s", SQL.identifier(name), SQL.identifier(name), timedelta(**span)) for name in names)
-            self.env.cr.execute(SQL("UPDATE %s SET %s", SQL.identifier(table), moved))
+            self._older(SQL.identifier(table), names, timedelta(**span))
+
+    def _older(self, table, names, span, where=SQL("true")):  # noqa: B008
+        columns = SQL(", ").join(SQL("%s = %s - %s", SQL.identifier(name), SQL.identifier(name), span) for name in names)
+        self.env.cr.execute(SQL("UPDATE %s SET %s WHERE %s", table, columns, where))
         self.env.invalidate_all()
 
     def _end_at(self, moment):
@@ -85,7 +91,7 @@ class TestSessionOverdue(NetworkCommon):
         for session, nas in (("s1", "127.0.0.1"), ("s2", "127.0.0.2")):
             self._acct("Stop", session=session, nas=nas, down=GB if session == "s1" else 0, seconds=310)
         self._tasks().write({"state": "done"})
-        self._later(minutes=1)
+        self._later(minutes=5)
         self.assertEqual(self._authr(mac=PHONE)["Mikrotik-Address-List"], "isp-quota")
         self._on("s3")
         self._heard("s3", down=5000)
@@ -197,13 +203,23 @@ class TestSessionOverdue(NetworkCommon):
                 self._later(minutes=60)
                 self._end_at(datetime.now() - timedelta(minutes=10))
                 event = 5 if hours is None else int(time.time()) + hours * 3600
-                self._heard(f"{name}-1", seconds=3600, event=event)
+                self._heard(f"{name}-1", seconds=3660, event=event)
                 self.assertEqual(self._ended(), session)
-                self._acct("Stop", session=f"{name}-1", seconds=3601, event=event + 1)
+                self._acct("Stop", session=f"{name}-1", seconds=3661, event=event + 1)
                 self.assertEqual(self._authr(mac=PHONE)["Mikrotik-Address-List"], "isp-expired")
                 self._on(f"{name}-2", event=event + 10)
                 self._heard(f"{name}-2", seconds=300, event=event + 310)
                 self.assertFalse(self._ended(), "it began after the end: it is in the walled garden")
+
+    def test_dialled_again_at_once(self):
+        """Routers say whole seconds: a session that seems to have begun in the second before the end began after it."""
+        session = self._on()
+        self._heard(down=GB)
+        for milliseconds, ended in ((-500, False), (500, False), (1500, True)):
+            self.env.cr.execute(
+                SQL("UPDATE isp_quota_counter SET spent_at = (SELECT started + (updated - last_event) + %s FROM isp_session WHERE id = %s)", timedelta(milliseconds=milliseconds), session.id)
+            )
+            self.assertEqual(bool(self._ended()), ended, milliseconds)
 
     def test_let_in_after_the_end_where_there_is_no_walled_garden(self):
         """By a copy on the router, say."""
