@@ -8,6 +8,8 @@ line, on a sample, scaled. What the judgement changes is applied with its events
 Summing up is measured on raw rows of one month (a packet every 5 minutes): by day, compared with the days that stand there, as the audit does
 (``isp.usage._audit``); and the hours that accounting has booked from them, to days and months, by the job that runs every hour.
 
+Then everybody is on line, and who goes on after the end of his time or data is found (``isp.session._end_overdue``, every minute).
+
     script/bench usage --subscribers 50000 --raw 10000000 [--json]      a smoke run: --subscribers 500 --raw 50000
 """
 
@@ -30,6 +32,9 @@ LABELS = {
     "hours_s": "booked hours to days and months (s)",
     "month_ms": "one customer's month by day (ms)",
     "now_ms": "one customer's use of his window (ms)",
+    "over_ms": "sessions after their end, found (ms)",
+    "told_s": "the same, queued for their routers (s)",
+    "idle_ms": "looked again, with nothing to do (ms)",
 }
 GOALS = {"judge": 10, "raw": 10, "hours_s": 10, "month_ms": 10}
 
@@ -145,6 +150,28 @@ for key, work in (("month_ms", lambda: env["isp.usage.day"].search([("access_id"
         env.invalidate_all()
         times.append(timed(work)[0])
     out[key] = sorted(times)[10] * 1000
+
+# Everybody is on line, a hundredth goes on after its time, a hundredth after its data; a tenth is in the walled garden since an hour.
+router = env["isp.router"].search([("nas_ip", "=", "127.9.9.9")]) or env["isp.router"].create({"name": "Bench", "nas_ip": "127.9.9.9", "radius_secret": "testing123"})
+cr.execute('''INSERT INTO isp_session (session_key, generation, access_id, router_id, user_name, session_id, nas_ip, started, updated, last_event, presumed, superseded)
+    SELECT 'b' || id, 0, id, %(router)s, name, id, '127.9.9.9', %(now)s - interval '1 hour', %(now)s, %(now)s, false, false FROM isp_access''', {"router": router.id, "now": now})
+cr.execute("UPDATE isp_access SET valid_until = %s - interval '10 minutes' WHERE id %% 100 = 0", [now])
+cr.execute("UPDATE isp_access SET quota_bytes = 1000, quota_day = 0 WHERE id % 100 = 1 OR id % 10 = 5")
+cr.execute('''INSERT INTO isp_quota_counter (access_id, since, until, quota_from, quota_day, bytes, seconds, spent_at)
+    SELECT id, quota_from, '9999-12-31', quota_from, 0, 2000, 0, %s - CASE WHEN id %% 10 = 5 THEN interval '2 hours' ELSE interval '1 minute' END
+      FROM isp_access WHERE quota_bytes > 0 ON CONFLICT (access_id) DO UPDATE SET spent_at = excluded.spent_at, bytes = 2000''', [now])
+env.cr.commit()
+cr.execute("ANALYZE isp_session, isp_access, isp_quota_counter")
+env.invalidate_all()
+cr.execute("SELECT count(*) FROM isp_access WHERE id % 100 IN (0, 1)")
+due, overdue = cr.fetchone()[0], lambda: env["isp.session"]._overdue(timedelta(days=3))
+runs = [timed(overdue) for _n in range(9)]
+assert all(len(rows) == due for _seconds, rows in runs), "others go on after their end"
+out["over_ms"] = sorted(seconds for seconds, _rows in runs)[4] * 1000
+out["told_s"], _ = timed(lambda: (env["isp.session"]._end_overdue(), env.cr.commit()))
+runs = [timed(overdue) for _n in range(9)]
+assert not any(rows for _seconds, rows in runs), "what was told is told again"
+out["idle_ms"] = sorted(seconds for seconds, _rows in runs)[4] * 1000
 print("FIGURES " + json.dumps(out))
 """
 

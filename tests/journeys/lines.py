@@ -172,6 +172,8 @@ class PacketLine:
         self.bytes = {}
         self.session_id = self.answer = self.ended = None
         self.seconds = 0
+        #: What the router's clock said when it started (seconds since 1970); None: it sends none.
+        self.clock = None
         self.coa = CoaPort(nas.source, nas.secret, self._act)
 
     def close(self):
@@ -233,6 +235,8 @@ class PacketLine:
         more = {"Class": f"0x{self.answer.class_.hex()}", "Framed_IP_Address": self.address, "Calling_Station_Id": self.mac, **(counters if status != "Start" else {})}
         if cause:
             more["Acct_Terminate_Cause"] = cause
+        if self.clock is not None:
+            more["Event_Timestamp"] = self.clock + self.seconds
         for _twice in range(2):
             assert self.nas.account(status, self.user, self.session_id, **more).code == "Accounting-Response"
 

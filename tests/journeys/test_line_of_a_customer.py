@@ -52,6 +52,10 @@ class House:
         with self.env() as env:
             env["isp.usage.meter"]._cron_meter()
 
+    def end_overdue(self):
+        with self.env() as env:
+            env["isp.session"]._cron_end_overdue()
+
     def statuses(self):
         """:return: {user: (should be, is, differs)} of ``isp.fup.status``"""
         with self.env() as env:
@@ -345,9 +349,13 @@ def test_used_up(house):
     for _twice in range(2):
         house.meter()
     assert house.notices("usage", "used_up") == {user: [50, 80, "used_up"] for user in house.lines}
+    house.end_overdue()
+    assert not house.tasks(), "routers that know the limit have ended the sessions themselves"
     for line in house.lines.values():
         answer = line.log_in()
         assert (answer.rate, answer.address_list, answer.limit, answer.message) == (WALL, "isp-quota", None, "Data used up")
+        house.end_overdue()
+        assert not house.tasks(), "who dials again at once is left in the walled garden"
         page = house.browse(line)
         for words in ("لأن البيانات نفدت" if line.user == "deng" else "because the data is used up", "10 GB more", f"{TOPUP_PRICE:,}"):
             assert words in page, page

@@ -1,13 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
-import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.tools import SQL
-
-_logger = logging.getLogger(__name__)
-#: A session that still reports so long after its token's end was not ended by its router.
-GRACE = timedelta(seconds=90)
 
 
 class IspToken(models.Model):
@@ -17,14 +12,14 @@ class IspToken(models.Model):
 
     @api.model
     def _cron_follow(self):
-        """First log-ins, ends, and routers that did not end a session. Idempotent: each statement takes what is not yet so."""
+        """First log-ins and ends. Idempotent: each statement takes what is not yet so."""
         for step in self._follow_steps():
             step()
             self.env["ir.cron"]._commit_progress()
 
     @api.model
     def _follow_steps(self):
-        return (self._follow_begun, self._follow_ended, self._follow_used_up, self._follow_unsold, self._end_overdue)
+        return (self._follow_begun, self._follow_ended, self._follow_used_up, self._follow_unsold)
 
     @api.model
     def _follow_begun(self, since=timedelta(days=2)):
@@ -85,26 +80,6 @@ class IspToken(models.Model):
         self.env.flush_all()
         self.env.cr.execute(SQL("UPDATE isp_token t SET state = %s, ended_at = COALESCE(t.ends_at, %s) WHERE %s", state, fields.Datetime.now(), condition))
         self.env.invalidate_all(flush=False)
-
-    @api.model
-    def _end_overdue(self):
-        """Sessions that a router goes on with after the end of their token (it was told when by Session-Timeout): put off by CoA."""
-        now = fields.Datetime.now()
-        rows = self.env.execute_query(
-            SQL(
-                """
-                SELECT s.id FROM isp_token t JOIN isp_session s ON s.access_id = t.access_id AND s.stopped IS NULL
-                 WHERE t.state IN ('expired', 'used_up') AND t.ended_at > %(recent)s AND s.updated > t.ended_at + %(grace)s
-                   AND NOT EXISTS (SELECT FROM isp_router_task k WHERE k.session_id = s.id AND (k.state = 'pending' OR k.create_date > %(lately)s))
-                """,
-                recent=now - timedelta(days=2),
-                lately=now - timedelta(minutes=10),
-                grace=GRACE,
-            )
-        )
-        if rows:
-            _logger.info("%d sessions go on after the end of their token: told to their routers", len(rows))
-            self.env["isp.session"].sudo().browse(row[0] for row in rows)._queue_disconnect()
 
     @api.model
     def _cron_follow_all(self):

@@ -97,10 +97,24 @@ class TestToken(HotspotCommon):
         self._later(mins=70)
         self._acct("Interim-Update", login=token.code, nas="127.0.3.1", mac=DEVICE, seconds=4200)
         self._follow()
+        self.env["isp.session"]._end_overdue()
         tasks = self.env["isp.router.task"].search([("access_id", "=", token.access_id.id)])
-        self.assertEqual(tasks.mapped("kind"), ["disconnect"])
-        self._follow()
+        self.assertEqual(tasks.mapped("kind"), ["over"])
+        self.env["isp.session"]._end_overdue()
         self.assertEqual(len(self.env["isp.router.task"].search([("access_id", "=", token.access_id.id)])), 1)
+
+    def test_data_of_several_devices(self):
+        """Each was told all of it at its log-in: used up together, it is the end for both."""
+        token = self._made(volume_bytes=10**9, devices=2)
+        for number, mac in enumerate((DEVICE, OTHER)):
+            self.assertEqual(self._log_in(token, mac)[1]["Mikrotik-Total-Limit"], str(10**9))
+            self._acct("Start", session=f"d{number}", login=token.code, nas="127.0.3.1", mac=mac)
+        for number in range(2):
+            self._acct("Interim-Update", session=f"d{number}", login=token.code, nas="127.0.3.1", seconds=300, down=5 * 10**8)
+        self.assertEqual(self.env["isp.session"]._end_overdue(), self._sessions("d0") + self._sessions("d1"))
+        self._follow()
+        self.assertEqual(token.state, "used_up")
+        self.assertEqual(self._log_in(token)[0], REJECTED)
 
     def test_pause_keeps_what_is_left(self):
         token = self._made()

@@ -10,6 +10,7 @@ from . import isp_router_wire
 from . import isp_router_keep
 from . import isp_router_change
 from . import isp_session
+from . import isp_session_overdue
 from . import isp_usage
 from . import isp_usage_day
 from . import isp_usage_month

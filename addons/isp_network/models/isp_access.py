@@ -88,6 +88,7 @@ class IspAccess(models.Model):
         "(subscription_id) WHERE subscription_id IS NOT NULL", "This subscription has an access already."
     )
     _mac_unique = models.UniqueIndex("(mac) WHERE mac_login", "Another access logs in by this MAC address.")
+    _until_index = models.Index("(valid_until) WHERE valid_until IS NOT NULL")
     _not_negative = models.Constraint("CHECK(quota_bytes >= 0 AND device_limit >= 0)", "A limit cannot be negative.")
     _time_valid = models.Constraint("CHECK(time_limit >= 0 AND use_seconds >= 0)", "A time cannot be negative.")
     _quota_day_valid = models.Constraint("CHECK(quota_day BETWEEN 0 AND 31)", "A day of the month: 1 to 31, or 0.")

@@ -24,5 +24,7 @@ class IspQuotaCounter(models.Model):
     quota_day = fields.Integer(readonly=True)
     bytes = BigInteger(readonly=True)
     seconds = BigInteger(readonly=True)
+    spent_at = fields.Datetime(string="Used up", readonly=True, help="When a packet reached the end of the data or of the time on line. Blank: something is left.")
 
     _access_unique = models.UniqueIndex("(access_id)")
+    _spent_index = models.Index("(spent_at) WHERE spent_at IS NOT NULL")

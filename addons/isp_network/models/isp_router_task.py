@@ -40,7 +40,10 @@ class IspRouterTask(models.Model):
     partner_id = fields.Many2one(related="access_id.subscription_id.partner_id", string="Customer")
     company_id = fields.Many2one(related="router_id.company_id")
     kind = fields.Selection(
-        [("disconnect", "Disconnect"), ("rate", "Change the speed"), ("sync", "Keep as it should be")], required=True, readonly=True, default="disconnect"
+        [("disconnect", "Disconnect"), ("over", "Disconnect: used up"), ("rate", "Change the speed"), ("sync", "Keep as it should be")],
+        required=True,
+        readonly=True,
+        default="disconnect",
     )
     rate = fields.Char(string="Speed given", readonly=True, help="What the router accepted for the session (Mikrotik-Rate-Limit).")
     state = fields.Selection(
@@ -183,6 +186,9 @@ class IspRouterTask(models.Model):
         done, answer = client.disconnect(self._prepare_attributes())
         self._close(done, self._said(answer))
 
+    def _send_over(self, client):
+        self._send_disconnect(client)
+
     def _send_rate(self, client):
         """Give the session the speed that RADIUS would answer now, whatever was right when the task was written.
 
@@ -233,6 +239,9 @@ class IspRouterTask(models.Model):
         """:param row: the session's row on the router, None when it has none. :param queues: rows of its simple queues"""
         return row is None
 
+    def _is_applied_over(self, row, queues):
+        return self._is_applied_disconnect(row, queues)
+
     def _is_applied_rate(self, row, queues):
         """A speed that was acknowledged must stand in the session's queue; where none is found the word of the router counts."""
         if row is None:
@@ -248,12 +257,21 @@ class IspRouterTask(models.Model):
         return name == f"<pppoe-{self.session_id.user_name}>" or bool(address and desired.network(queue.get("target", "")) == address)
 
     def _drop_settled(self):
-        """Tasks whose sessions have the right answer again (suspended and paid while the router was away) are done. :return: the others"""
-        told = self.filtered("before")
+        """Tasks whose sessions have the right answer again (suspended and paid while the router was away, used up and bought on top) are done.
+
+        :return: the others
+        """
+        told = self.filtered(lambda t: t.before or t.kind == "over")
         now = told.access_id._wire_profiles() if told else {}
-        settled = told.filtered(lambda t: t.before == repr(now.get(t.access_id.id)))
+        settled = told.filtered(lambda t: t._is_settled(now.get(t.access_id.id)))
         settled.write({"state": "done", "message": _lt("What the session has is right again.")})
         return self - settled
+
+    def _is_settled(self, profile):
+        """:param profile: of its access at this moment (``_wire_profiles``)"""
+        if self.kind == "over":
+            return bool(profile) and profile[1] == "accept"
+        return self.before == repr(profile)
 
     def _verify(self, driver):
         """Ask the router whether sessions are as they should be, and remove those that are not: CoA is taken at its word by nobody.

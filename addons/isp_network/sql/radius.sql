@@ -626,9 +626,8 @@ END $$;
 CREATE OR REPLACE FUNCTION radius.book(p_access integer, p_at timestamp, p_up bigint, p_down bigint, p_seconds bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_since timestamp;
     v_now timestamp := statement_timestamp() AT TIME ZONE 'UTC';
-    v_ahead timestamp := v_now + interval '1 day';
+    v_since timestamp;
     v_default boolean;
     q record;
 BEGIN
@@ -649,25 +648,34 @@ BEGIN
         INSERT INTO public.isp_usage_due AS d (access_id, day) VALUES (p_access, (p_at + interval '2 hours')::date)
         ON CONFLICT (access_id, day) DO UPDATE SET day = excluded.day;
     END IF;
-    SELECT a.quota_bytes, a.time_limit, a.quota_from, a.quota_day INTO q FROM public.isp_access a WHERE a.id = p_access;
-    IF q.quota_bytes > 0 OR q.time_limit > 0 THEN
-        UPDATE public.isp_quota_counter c
-           SET bytes = c.bytes + p_up + p_down, seconds = coalesce(c.seconds, 0) + p_seconds
-         WHERE c.access_id = p_access AND c.quota_day IS NOT DISTINCT FROM q.quota_day AND c.quota_from IS NOT DISTINCT FROM q.quota_from
-           AND c.since <= p_at AND c.until > p_at;
-        IF NOT FOUND THEN
+    -- What there is to use: NULL where that is not limited.
+    SELECT nullif(a.quota_bytes, 0) + CASE WHEN a.topup_until > v_now THEN coalesce(a.topup_bytes, 0) ELSE 0 END AS bytes,
+           nullif(a.time_limit, 0) AS seconds, a.quota_from, a.quota_day
+      INTO q FROM public.isp_access a WHERE a.id = p_access;
+    IF q.bytes IS NOT NULL OR q.seconds IS NOT NULL THEN
+        FOR v_try IN 1..2 LOOP
+            -- spent_at: when it was used up, for those who end what still runs (isp.session._end_overdue); data on top, used up too,
+            -- is another time.
+            UPDATE public.isp_quota_counter c
+               SET bytes = c.bytes + p_up + p_down, seconds = coalesce(c.seconds, 0) + p_seconds,
+                   spent_at = CASE WHEN c.bytes + p_up + p_down >= q.bytes OR coalesce(c.seconds, 0) + p_seconds >= q.seconds THEN
+                       coalesce(CASE WHEN c.bytes >= q.bytes OR c.seconds >= q.seconds THEN c.spent_at END, v_now) END
+             WHERE c.access_id = p_access AND c.quota_day IS NOT DISTINCT FROM q.quota_day AND c.quota_from IS NOT DISTINCT FROM q.quota_from
+               AND c.since <= p_at AND c.until > p_at;
+            EXIT WHEN FOUND OR v_try = 2;
             v_since := radius.quota_start(q.quota_from, q.quota_day, p_at);
-            IF p_at >= v_since THEN
-                -- A cycle that has not begun was begun by a wrong clock of ours: were it kept, nothing would be counted until then.
-                INSERT INTO public.isp_quota_counter AS c (access_id, since, until, quota_from, quota_day, bytes, seconds)
-                VALUES (p_access, v_since, radius.quota_end(q.quota_day, p_at), q.quota_from, q.quota_day, p_up + p_down, p_seconds)
-                ON CONFLICT (access_id) DO UPDATE
-                   SET since = excluded.since, until = excluded.until, quota_from = excluded.quota_from, quota_day = excluded.quota_day,
-                       bytes = CASE WHEN c.since = excluded.since THEN c.bytes ELSE 0 END + excluded.bytes,
-                       seconds = CASE WHEN c.since = excluded.since THEN coalesce(c.seconds, 0) ELSE 0 END + excluded.seconds
-                 WHERE c.since <= excluded.since OR c.since > v_ahead;
-            END IF;
-        END IF;
+            EXIT WHEN p_at < v_since;
+            -- A cycle that has not begun was begun by a wrong clock of ours: were it kept, nothing would be counted until then.
+            INSERT INTO public.isp_quota_counter AS c (access_id, since, until, quota_from, quota_day, bytes, seconds)
+            VALUES (p_access, v_since, radius.quota_end(q.quota_day, p_at), q.quota_from, q.quota_day, 0, 0)
+            ON CONFLICT (access_id) DO UPDATE
+               SET since = excluded.since, until = excluded.until, quota_from = excluded.quota_from, quota_day = excluded.quota_day,
+                   bytes = CASE WHEN c.since = excluded.since THEN c.bytes ELSE 0 END,
+                   seconds = CASE WHEN c.since = excluded.since THEN c.seconds ELSE 0 END,
+                   spent_at = CASE WHEN c.since = excluded.since THEN c.spent_at END
+             WHERE c.since <= excluded.since OR c.since > v_now + interval '1 day';
+            EXIT WHEN NOT FOUND;  -- a late packet of a cycle that is over
+        END LOOP;
     END IF;
     INSERT INTO public.isp_usage_raw (access_id, at, bytes_up, bytes_down, seconds)
     VALUES (p_access, p_at, p_up, p_down, p_seconds)
