@@ -8,7 +8,7 @@ import threading
 
 from .device import API_SESSIONS, Call, _asked
 from .query import Query
-from .values import Trap
+from .values import INTERRUPTED, Trap
 from .words import BrokenError, Reader, encode
 
 
@@ -132,22 +132,28 @@ class Connection:
     # --- commands ---
 
     def _start(self, tag, call):
-        """Commands without a tag are done one after the other; tagged ones at the same time."""
+        """Commands without a tag are done one after the other; tagged ones at the same time.
+
+        What takes long is done beside the reader, which goes on to hear other tags and /cancel.
+        """
+        slow = self.router.take_fault(f"/{call.menu}/{call.command}", "slow")
+        delay = float(slow.value or 1) if slow else 0
+        takes_long = bool(delay) or self._endless(call)
         if tag is not None:
             if tag in self.running:
                 return self._trap(Trap("tag is in use", 5), tag)
             self.running[tag] = call.cancelled
-            if self._endless(call):
-                threading.Thread(target=self._run, args=(tag, call), daemon=True).start()
+            if takes_long:
+                threading.Thread(target=self._run, args=(tag, call, delay), daemon=True).start()
             else:
                 self._run(tag, call)
-        elif self._endless(call):
+        elif takes_long:
             # A second command does not overtake one without a tag: only /cancel is heard.
             self.running[""] = call.cancelled
             self._worker = self._worker or self._begin_worker()
-            self._untagged.put(call)
+            self._untagged.put((call, delay))
         elif self._worker:
-            self._untagged.put(call)
+            self._untagged.put((call, delay))
         else:
             self._run(None, call)
         return None
@@ -158,17 +164,21 @@ class Connection:
         return worker
 
     def _work(self):
-        while (call := self._untagged.get()) is not None:
-            self._run(None, call)
+        while (waiting := self._untagged.get()) is not None:
+            self._run(None, *waiting)
 
     @staticmethod
     def _endless(call):
         asked = any(_asked(call, name) for name in ("follow", "follow-only", "interval"))
         return asked or call.command == "listen" or (call.command in ("monitor-traffic", "monitor") and not _asked(call, "once")) or (call.command == "ping" and "count" not in call.args)
 
-    def _run(self, tag, call):
+    def _run(self, tag, call, delay=0):
+        """:param delay: seconds before it is done"""
         try:
-            self._do(tag, call)
+            if delay and call.cancelled.wait(delay):
+                self._trap(Trap("interrupted", INTERRUPTED), tag)
+            else:
+                self._do(tag, call)
         except OSError:
             self.close()
         finally:
@@ -176,9 +186,6 @@ class Connection:
 
     def _do(self, tag, call):
         router, path = self.router, f"/{call.menu}/{call.command}"
-        fault = router.take_fault(path, "slow")
-        if fault and call.cancelled.wait(float(fault.value or 1)):
-            return
         fault = router.take_fault(path, "silent", "half", "drop", "drop_after", "ignore", "trap", "fatal", "other", "garbage", "big_word")
         kind = fault.kind if fault else None
         if kind in self._INSTEAD:

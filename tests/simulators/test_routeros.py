@@ -484,6 +484,27 @@ def test_faults_happen_once(router, kind, value, error, done):
     again.path("ppp", "secret").add(name="b")
 
 
+def test_a_slow_command_keeps_no_other_waiting(router):
+    router.faults.append(Fault("slow", 60, path="/ppp/secret/add"))
+    raw = Raw(router)
+    raw.send("/ppp/secret/add", "=name=amina", ".tag=slow")
+    assert raw.ask("/system/identity/print", ".tag=quick")[-1] == ["!done", ".tag=quick"]
+    raw.send("/cancel", "=tag=slow", ".tag=c")
+    assert sorted(raw.sentence() for _nth in range(3)) == [["!done", ".tag=c"], ["!done", ".tag=slow"], ["!trap", "=category=2", "=message=interrupted", ".tag=slow"]]
+    assert not len(router.table("ppp/secret")), "it was not done"
+
+
+def test_a_slow_command_without_a_tag_is_not_overtaken_and_can_be_cancelled(router):
+    router.faults += [Fault("slow", 0.3, path="/system/identity"), Fault("slow", 60, path="/ip/pool")]
+    raw = Raw(router)
+    raw.send("/system/identity/print")
+    raw.send("/ppp/profile/print", "=count-only=")
+    assert [raw.sentence()[0] for _nth in range(3)] == ["!re", "!done", "!done"]
+    raw.send("/ip/pool/print")
+    raw.send("/cancel", ".tag=c")
+    assert sorted(raw.sentence() for _nth in range(3)) == [["!done"], ["!done", ".tag=c"], ["!trap", "=category=2", "=message=interrupted"]]
+
+
 def test_an_answer_to_somebody_else_comes_first(router, api):
     assert tuple(api("/system/identity/print")) == ({"name": "r1"},)
     router.faults.append(Fault("other", path="/ip/pool"))

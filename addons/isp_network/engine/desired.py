@@ -45,7 +45,7 @@ class Item:
 
     :ivar key: ``isp:17``; of a profile its name
     :ivar values: {property: text}; "": nothing
-    :ivar walled: the customer behind it may use no more than the walled garden
+    :ivar walled: the customer behind it may use no more than the walled garden; that he may no longer use more is a loss, another reason is none
     """
 
     menu: str
@@ -289,8 +289,9 @@ def plan(desired, actual, only=None):
         wanted.setdefault(item.menu, {})[item.key] = item
     conflicts, first, removes, sets, adds, last = [], [], [], [], [], []
     owned = highest = 0
+    walled = {row.get("name") for path, menu in MENUS.items() if menu.profiles for row in actual[path] if owner(menu, row) and row.get("address-list")}
     for path, menu in MENUS.items():
-        work = _Menu(menu, wanted.get(path, {}), actual[path], None if menu.profiles and only is None else only)
+        work = _Menu(menu, wanted.get(path, {}), actual[path], None if menu.profiles and only is None else only, walled)
         conflicts += work.conflicts
         if menu.profiles:
             first += work.adds + work.sets
@@ -309,8 +310,9 @@ def plan(desired, actual, only=None):
 class _Menu:
     """The steps within one menu."""
 
-    def __init__(self, menu, wanted, rows, only):
-        self.menu = menu
+    def __init__(self, menu, wanted, rows, only, walled):
+        """:param walled: names of profiles that lead into the walled garden"""
+        self.menu, self.walled = menu, walled
         self.adds, self.sets, self.removes, self.conflicts = [], [], [], []
         ours, foreign = {}, set()
         for row in rows:
@@ -356,7 +358,7 @@ class _Menu:
             return
         values = {name: value or self.menu.clears[name] for name, value in changes.items()}
         before = {name: row.get(name, "") for name in changes}
-        restricts = item.walled and bool({"profile", "disabled", "max-limit"} & changes.keys())
+        restricts = item.walled and bool({"profile", "disabled", "max-limit"} & changes.keys()) and row.get("profile") not in self.walled
         self.sets.append(Step("set", self.menu.path, key, " ".join(target), row[".id"], values, before, restricts))
 
     def _changes(self, row, item):

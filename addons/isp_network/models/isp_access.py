@@ -60,7 +60,7 @@ class IspAccess(models.Model):
     time_limit = fields.Integer(
         string="Time included (s)", readonly=True, help="Seconds on line, counted like data. 0: not limited."
     )
-    static_ip = fields.Char(string="Fixed address", readonly=True)
+    static_ip = fields.Char(string="Fixed address", readonly=True, index="btree_not_null")
     ip_pool = fields.Char(string="Address pool", readonly=True, help="Instead of the plan's.")
     ipv6_prefix = fields.Char(string="Fixed IPv6 prefix", readonly=True, help="For the customer's network (Delegated-IPv6-Prefix).")
     ipv6_link = fields.Char(string="Fixed IPv6 prefix of the link", readonly=True, help="Framed-IPv6-Prefix.")

@@ -2,7 +2,7 @@
 import ipaddress
 import logging
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -26,6 +26,8 @@ BACK_OFF = (10, 30, 60, 300, 900, 1800, 3600)
 MAX_FAILURES = 50
 #: Tasks of one job: a job stays short, the rest follows in the next one.
 BATCH = 500
+#: So many times what was refused or given up is tried again by itself, so many hours after the first time, the second … (then the last one again).
+ROUNDS, WAITS = 30, (1, 3, 6, 12, 24)
 #: Accesses of one job that brings a router up to date: each round reads its menus once, whatever their number.
 SYNC_BATCH = 5000
 _SECRET = re.compile(r"^[!#-&(-\[\]-~]{6,64}$")
@@ -299,9 +301,30 @@ class IspRouter(models.Model):
 
     @api.model
     def _cron_apply_tasks(self):
-        """Every 5 minutes: jobs for routers whose pending tasks lost theirs (idempotent by the job's identity)."""
+        """Every 5 minutes: jobs for routers that are heard again, or whose pending tasks lost theirs (idempotent by the job's identity)."""
+        self._try_failed_again()
         groups = self.env["isp.router.task"]._read_group([("state", "=", "pending")], ["router_id"])
         now = fields.Datetime.now()
         for (router,) in groups:
             if not router.next_try or router.next_try <= now:
                 router._queue_job()
+
+    @api.model
+    def _try_failed_again(self):
+        """What a router refused, or what was given up, waits again when the router is heard after that: at most ROUNDS times, later each time.
+
+        Caller's transaction. Idempotent: what waits again is not failed any more.
+        """
+        failed = [("state", "=", "failed"), ("router_id.active", "=", True), ("rounds", "<", ROUNDS)]
+        for router, tasks in self.env["isp.router.task"]._read_group(failed, ["router_id"], ["id:recordset"]):
+            due = router._due_again(tasks)
+            if due:
+                due._wait_again()
+                _logger.info("Router %s (%s) is heard: %d changes that it refused or that were given up are tried again", router.name, router.nas_ip, len(due))
+
+    def _due_again(self, failed):
+        """:return: those of its failed tasks since which it was heard, by accounting or its API, and that have waited long enough"""
+        self.ensure_one()
+        now = fields.Datetime.now()
+        heard = max(self.last_seen or datetime.min, not self.api_error and self.checked_at or datetime.min)
+        return failed.filtered(lambda t: t.write_date < heard and t.write_date + timedelta(hours=WAITS[min(t.rounds, len(WAITS) - 1)]) <= now)

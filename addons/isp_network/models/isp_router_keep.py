@@ -14,8 +14,6 @@ from ..fields import Sentence
 _logger = logging.getLogger(__name__)
 _lt = LazyTranslate(__name__)
 
-#: The list whose addresses are in the walled garden, as in RADIUS answers.
-WALLED_LIST = "isp-suspended"
 #: Lines of a plan that are shown to a person; the rest is counted.
 SHOWN = 1000
 _SERVICES = {"nothing": (), "fixed": ("pppoe", "static"), "all": ("pppoe", "hotspot", "static")}
@@ -103,17 +101,24 @@ class IspRouter(models.Model):
         :param accesses: only for these; None: for all
         :return: (items, {access id: why it cannot be kept})
 
-        The rules are RADIUS's own (``radius.verdict``): the same speed, address and walled garden by both ways.
+        The rules are RADIUS's own (``radius.verdict``): the same speed, address and walled garden by both ways. Who is refused has no log-in
+        here; a static line has none to refuse, so a closed one stays in the walled garden, until another line has its address.
         """
         self.ensure_one()
         self.env.flush_all()
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT a.id, a.name, a.password, a.device_limit, p.service_type, v.verdict, v.rate, v.static_ip, v.pool, v.ipv6_pool
+                SELECT a.id, a.name, a.password, a.device_limit, p.service_type,
+                       CASE v.verdict WHEN 'wall' THEN 'isp-' || v.reason WHEN 'reject' THEN 'isp-suspended' ELSE '' END,
+                       CASE v.verdict WHEN 'reject' THEN radius.walled_rate() ELSE v.rate END, v.static_ip, v.pool, v.ipv6_pool
                   FROM isp_subscription s JOIN isp_access a ON a.subscription_id = s.id JOIN isp_plan p ON p.id = a.plan_id
                  CROSS JOIN LATERAL radius.verdict(a.name, NULL, false) v
                  WHERE s.router_id = %(router)s AND p.service_type = ANY(%(services)s) AND %(chosen)s
+                   AND (v.verdict <> 'reject' OR p.service_type = 'static' AND a.static_ip <> '' AND NOT EXISTS (
+                       SELECT FROM isp_access o JOIN isp_plan q ON q.id = o.plan_id LEFT JOIN isp_subscription t ON t.id = o.subscription_id
+                        WHERE o.static_ip = a.static_ip AND o.id <> a.id
+                          AND (o.state <> 'blocked' OR o.id > a.id AND t.router_id = s.router_id AND q.service_type = 'static')))
                  ORDER BY a.id
                 """,
                 router=self.id,
@@ -123,42 +128,40 @@ class IspRouter(models.Model):
         )
         items, problems = {}, {}
         for row in rows:
-            if row[5] not in ("accept", "wall"):
-                continue
             make = {"pppoe": self._items_pppoe, "hotspot": self._items_hotspot, "static": self._items_static}[row[4]]
-            found, problem = make(*row[:4], row[5] == "wall", *row[6:])
+            found, problem = make(*row[:4], *row[5:])
             if problem:
                 problems[row[0]] = problem
             items |= {(item.menu, item.key): item for item in found}
         return list(items.values()), problems
 
-    def _items_pppoe(self, number, name, password, devices, walled, rate, address, pool, ipv6_pool):
+    def _items_pppoe(self, number, name, password, devices, wall, rate, address, pool, ipv6_pool):
         if not password:
             return [], _lt("it has no password")
         profile = {
             "local-address": self.ppp_local_address or "",
             "remote-address": pool or self.ppp_pool or "",
             "rate-limit": rate or "",
-            "address-list": WALLED_LIST if walled else "",
+            "address-list": wall,
             "only-one": "yes" if devices == 1 else "no",
             "remote-ipv6-prefix-pool": ipv6_pool or "",
         }
         key = desired.profile_name(profile)
         values = {"name": name, "password": password, "service": "pppoe", "profile": key, "remote-address": address or ""}
-        return [Item("ppp/profile", key, {"name": key, **profile}), Item("ppp/secret", f"isp:{number}", values, walled)], ""
+        return [Item("ppp/profile", key, {"name": key, **profile}), Item("ppp/secret", f"isp:{number}", values, bool(wall))], ""
 
-    def _items_hotspot(self, number, name, password, devices, walled, rate, *_addresses):
-        profile = {"rate-limit": rate or "", "address-list": WALLED_LIST if walled else "", "shared-users": str(devices) if devices else "unlimited"}
+    def _items_hotspot(self, number, name, password, devices, wall, rate, *_addresses):
+        profile = {"rate-limit": rate or "", "address-list": wall, "shared-users": str(devices) if devices else "unlimited"}
         key = desired.profile_name(profile)
         values = {"name": name, "password": password or "", "profile": key}
-        return [Item("ip/hotspot/user/profile", key, {"name": key, **profile}), Item("ip/hotspot/user", f"isp:{number}", values, walled)], ""
+        return [Item("ip/hotspot/user/profile", key, {"name": key, **profile}), Item("ip/hotspot/user", f"isp:{number}", values, bool(wall))], ""
 
-    def _items_static(self, number, name, _password, _devices, walled, rate, address, *_pools):
+    def _items_static(self, number, name, _password, _devices, wall, rate, address, *_pools):
         if not address:
             return [], _lt("it has no fixed address")
-        items = [Item("queue/simple", f"isp:{number}", {"name": name, "target": address, **desired.queue_values(rate)}, walled)]
-        if walled:
-            items.append(Item("ip/firewall/address-list", f"isp:{number}", {"list": WALLED_LIST, "address": address}, True))
+        items = [Item("queue/simple", f"isp:{number}", {"name": name, "target": address, **desired.queue_values(rate)}, bool(wall))]
+        if wall:
+            items.append(Item("ip/firewall/address-list", f"isp:{number}", {"list": wall, "address": address}, True))
         return items, ""
 
     def _read_kept(self, driver):

@@ -55,6 +55,7 @@ class IspRouterTask(models.Model):
     before = fields.Char(readonly=True, help="What the session got when it began to be wrong: when that is right again, nothing is to do.")
     message = Sentence(string="Last answer", readonly=True)
     attempts = fields.Integer(readonly=True)
+    rounds = fields.Integer(string="Tried again", readonly=True, help="Times that it was refused or given up and was tried again by itself when the router was heard.")
     age = fields.Char(compute="_compute_age")
 
     _pending_unique = models.UniqueIndex("(session_id, kind) WHERE state = 'pending'")
@@ -84,14 +85,7 @@ class IspRouterTask(models.Model):
         self.env["isp.router.task"].check_access("create")
         tasks = self.sudo().filtered(lambda t: t.state in OPEN)
         routers = tasks.router_id
-        failed = tasks.filtered(lambda t: t.state == "failed")
-        for kind, group in failed.grouped("kind").items():
-            sessions, accesses = group.session_id, group.access_id
-            group.unlink()
-            if kind == "sync":
-                self.sudo()._queue_sync(accesses)
-            else:
-                self.sudo()._queue(kind, sessions)
+        tasks.filtered(lambda t: t.state == "failed")._wait_again(by_hand=True)
         routers.write({"failures": 0, "next_try": False})
         routers._queue_job()
 
@@ -173,6 +167,29 @@ class IspRouterTask(models.Model):
         )
         self.invalidate_model()
         routers._queue_job()
+
+    def _wait_again(self, by_hand=False):
+        """Have failed tasks wait again, with what they know: of several for one thing one stays, the first. Caller's transaction.
+
+        :param by_hand: a person wants it: the rounds begin anew
+        """
+        self.flush_recordset()
+        self.env.cr.execute(
+            SQL(
+                """
+                WITH gone AS (DELETE FROM isp_router_task WHERE id = ANY(%(ids)s) AND state = 'failed' RETURNING *)
+                INSERT INTO isp_router_task (router_id, session_id, access_id, kind, state, attempts, rounds, before, message, create_uid, create_date, write_uid, write_date)
+                SELECT router_id, session_id, access_id, kind, 'pending', attempts, CASE WHEN %(by_hand)s THEN 0 ELSE coalesce(rounds, 0) + 1 END, before,
+                       CASE WHEN NOT %(by_hand)s THEN message END, create_uid, create_date, %(uid)s, now() AT TIME ZONE 'UTC'
+                  FROM gone ORDER BY id
+                ON CONFLICT DO NOTHING
+                """,
+                ids=self.ids,
+                by_hand=by_hand,
+                uid=self.env.uid,
+            )
+        )
+        self.env.invalidate_all()
 
     def _send(self, client):
         """Do this task of a session with an open ``coa.Client``; UnreachableError passes through."""

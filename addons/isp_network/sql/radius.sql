@@ -181,6 +181,13 @@ BEGIN
       FROM speed n WHERE n.ahead = 0;
 END $$;
 
+-- The speed in the walled garden.
+CREATE OR REPLACE FUNCTION radius.walled_rate() RETURNS text
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT g.value FROM public.ir_config_parameter g
+                      WHERE g.key = 'isp_network.walled_rate' AND g.value ~ '^[0-9]+[kM]?(/[0-9]+[kM]?)?$'), '128k/256k');
+$$;
+
 -- One place for the rules. No row of isp_access: access_id is NULL.
 --   verdict   accept | wall (accepted into the walled garden) | reject
 --   reason    elsewhere | guessing | closed | devices | suspended | expired | quota, with its text in message
@@ -330,10 +337,7 @@ BEGIN
         verdict := 'reject'; first := false;
     ELSIF verdict = 'wall' THEN
         data_left := NULL; first := false;
-        SELECT g.value INTO rate FROM public.ir_config_parameter g WHERE g.key = 'isp_network.walled_rate';
-        IF rate IS NULL OR rate !~ '^[0-9]+[kM]?(/[0-9]+[kM]?)?$' THEN
-            rate := '128k/256k';
-        END IF;
+        rate := radius.walled_rate();
         session_timeout := 900;  -- asked again even if no Disconnect can reach the router after the payment
     ELSE
         rate := coalesce(nullif(a.fup_rate, ''), nullif(a.own_rate, ''), nullif(a.rate_limit, ''));

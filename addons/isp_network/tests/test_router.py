@@ -13,7 +13,7 @@ from odoo.tools import SQL
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..drivers import coa
-from ..models.isp_router import BACK_OFF, MAX_FAILURES
+from ..models.isp_router import BACK_OFF, MAX_FAILURES, ROUNDS
 from .common import NetworkCommon
 
 SECRET = b"testing123"
@@ -283,6 +283,77 @@ class TestRouter(NetworkCommon):
             self.router._on_silence("No answer")
             trap.assert_jobs_count(0)
         self.assertEqual((self._tasks().state, self._tasks().message), ("failed", "No answer"))
+
+    def _given_up(self):
+        """A suspended customer goes on, and for two days nothing came through to the router."""
+        self._online()
+        self.fake.behaviour = "silent"
+        self.router.failures = MAX_FAILURES - 1
+        with trap_jobs():
+            self.subscription._set_state("suspended", "overdue")
+            self.router._apply_tasks()
+        self.assertEqual(self._tasks().state, "failed")
+        self.fake.behaviour = "ack"
+        self.fake.requests.clear()
+
+    def _later(self, hours, heard=True):
+        """So many hours after it was given up; the session's packets come, or do not. :return: jobs that were queued and done"""
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE isp_router_task SET write_date = now() AT TIME ZONE 'UTC' - %s * interval '1 hour'", (hours,))
+        self.env.cr.execute("UPDATE isp_session SET updated = now() AT TIME ZONE 'UTC' - %s * interval '1 hour'", (0 if heard else hours + 1,))
+        self.env.invalidate_all()
+        with trap_jobs() as trap:
+            self.env["isp.router"]._cron_apply_tasks()
+            jobs = len(trap.enqueued_jobs)
+            trap.perform_enqueued_jobs()
+        return jobs
+
+    def test_given_up_and_heard_again(self):
+        """The port for CoA was shut for days, and accounting came all the time: nothing is lost."""
+        self._given_up()
+        self.assertEqual(self._later(30, heard=False), 0, "it is as silent as before")
+        self.assertEqual(self._later(0.5), 0, "a moment ago it did not answer")
+        self.assertEqual(self._tasks().state, "failed")
+        asked = self._tasks().create_date
+        self.assertEqual(self._later(2), 1)
+        self.assertEqual((self._tasks().state, self._tasks().rounds, self._tasks().create_date), ("done", 1, asked))
+        self.assertEqual(len(self.fake.requests), 1)
+
+    def test_refused_is_tried_again_later_each_time_and_not_for_ever(self):
+        self._given_up()
+        self.fake.behaviour = "nak 401"
+        waits = []
+        for _round in range(ROUNDS):
+            hours = next(hours for hours in (2, 4, 7, 13, 25) if self._later(hours))
+            waits.append(hours)
+            self.assertEqual(self._tasks().state, "failed")
+        self.assertEqual(waits[:6], [2, 4, 7, 13, 25, 25])
+        self.assertEqual((self._later(999), self._tasks().rounds), (0, ROUNDS), "that is for a person")
+        self.fake.behaviour = "ack"
+        with trap_jobs() as trap:
+            self._tasks().action_retry()
+            trap.perform_enqueued_jobs()
+        self.assertEqual((self._tasks().state, self._tasks().rounds), ("done", 0))
+
+    def test_what_is_tried_again_is_one_thing_only(self):
+        """Failed twice and wanted again meanwhile; what a person gave up stays."""
+        self._given_up()
+        first = self._tasks()
+        self._tasks().copy({"state": "failed", "session_id": first.session_id.id})
+        dropped = first.copy({"state": "dropped", "session_id": first.session_id.id})
+        with trap_jobs():
+            self._sessions()._queue_disconnect()
+        self.assertEqual(self._later(2), 1)
+        self.assertEqual(sorted(self._tasks().mapped("state")), ["done", "dropped"])
+        self.assertIn(dropped, self._tasks())
+        self.assertEqual(len(self.fake.requests), 1)
+
+    def test_paid_before_it_is_tried_again(self):
+        self._given_up()
+        self.env.cr.execute("UPDATE isp_access SET state = 'allowed' WHERE id = %s", (self.access.id,))
+        self.assertEqual(self._later(2), 1)
+        self.assertEqual((self._tasks().state, self._tasks().message), ("done", "What the session has is right again."))
+        self.assertFalse(self.fake.requests)
 
     def test_nothing_listens(self):
         self._online()

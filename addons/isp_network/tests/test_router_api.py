@@ -17,6 +17,7 @@ from odoo.addons.queue_job.exception import RetryableJobError
 from odoo.addons.queue_job.tests.common import trap_jobs
 
 from ..drivers import coa, routeros, routeros_api
+from ..models.isp_router import MAX_FAILURES
 from .common import NetworkCommon
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
@@ -229,22 +230,146 @@ class TestRouterKeeps(RouterCommon):
         self._look()
         self.assertTrue(self.device.desk.dial("achol", "pw").address)
 
-    def test_static_lines_are_queues(self):
-        plan = self._create_plan("T-STATIC", service_type="static", down_kbps=2048, up_kbps=1024)
+    def _static_line(self, username, address):
         with trap_jobs():
-            line = self._create_subscription("active", username="bank")
-            line.write({"plan_id": plan.id, "static_ip": "10.5.5.5"})
+            plan = self.env["isp.plan"].search([("code", "=", "T-STATIC")]) or self._create_plan("T-STATIC", service_type="static", down_kbps=2048, up_kbps=1024)
+            line = self._create_subscription("active", username=username)
+            line.write({"plan_id": plan.id, "static_ip": address})
             line.router_id = self.router
+        self.env["isp.router.task"].search([]).unlink()
+        return line
+
+    def _static_lines(self):
+        """:return: ({address: speed}, {address: list}) of what stands on the router"""
+        queues = {row["target"].removesuffix("/32"): row["max-limit"] for row in self._rows("queue/simple")}
+        return queues, {row["address"]: row["list"] for row in self._rows("ip/firewall/address-list")}
+
+    def _do(self, change):
+        """A business change, then the jobs that it queued."""
+        with trap_jobs() as trap:
+            change()
+            trap.perform_enqueued_jobs()
+        self.env.invalidate_all()
+        self.assertEqual(set(self._tasks().mapped("state")), {"done"})
+
+    def test_static_lines_are_queues(self):
+        line = self._static_line("bank", "10.5.5.5")
         self._keep()
         self._look()
-        [queue] = self._rows("queue/simple")
-        self.assertEqual((queue["target"], queue["max-limit"]), ("10.5.5.5/32", "1024000/2048000"))
+        self.assertEqual(self._static_lines(), ({"10.5.5.5": "1024000/2048000"}, {}))
+        self._do(lambda: line._set_state("suspended", "overdue"))
+        self.assertEqual(self._static_lines(), ({"10.5.5.5": "128000/256000"}, {"10.5.5.5": "isp-suspended"}))
+
+    def test_closed_static_lines_get_nothing(self):
+        """Nobody logs in at such a line: what is taken away there is its limit and its wall."""
+        bank, shop, clinic = (self._static_line(name, f"10.5.5.{number}") for number, name in enumerate(("bank", "shop", "clinic"), 5))
+        self._keep()
+        self._look()
+        self._do(lambda: bank._set_state("suspended", "overdue"))
+        self._do(lambda: bank._set_state("terminated", "customer"))
+        self._do(lambda: shop.write({"username": False}))
+        self._do(lambda: clinic.access_ids._apply({"state": "blocked"}))
+        addresses = ("10.5.5.5", "10.5.5.6", "10.5.5.7")
+        closed = (dict.fromkeys(addresses, "128000/256000"), dict.fromkeys(addresses, "isp-suspended"))
+        self.assertEqual(self._static_lines(), closed)
+        self._look()
+        self.assertEqual(self._static_lines(), closed)
+        self.assertFalse(self.router.held_reason)
+
+    def test_address_of_a_closed_line_belongs_to_who_has_it_now(self):
+        shop, bank = self._static_line("shop", "10.5.5.6"), self._static_line("bank", "10.5.5.5")
+        self._keep()
+        self._look()
+        self._do(lambda: bank._set_state("terminated", "customer"))
+        self._do(lambda: shop.write({"static_ip": "10.5.5.5"}))
+        for _round in range(2):
+            self.assertEqual(self._static_lines(), ({"10.5.5.5": "1024000/2048000"}, {}), "at once, and the next round agrees")
+            self._look()
+        self._do(lambda: shop._set_state("terminated", "customer"))
+        for _round in range(2):
+            self.assertEqual(self._static_lines(), ({"10.5.5.5": "128000/256000"}, {"10.5.5.5": "isp-suspended"}))
+            self._look()
+        self.assertFalse(self.router.last_round or self.router.held_reason)
+        self._do(lambda: shop.write({"static_ip": "10.5.5.9"}))
+        self._look()
+        self.assertEqual(set(self._static_lines()[1]), {"10.5.5.5", "10.5.5.9"}, "its last customer may still use it")
+
+    def _wall_lists(self):
+        """:return: (the list of achol's next session, {address: list} of static lines)"""
+        with self._api() as api:
+            profiles = {row["name"]: row.get("address-list", "") for row in api.rows("ppp/profile")}
+        [row] = self._rows()
+        return profiles[row["profile"]], self._static_lines()[1]
+
+    def test_each_reason_has_its_list(self):
+        """As in RADIUS answers: a router may send them to different pages."""
+        bank = self._static_line("bank", "10.5.5.5").access_ids
+        self._acct("start", seconds=0)
+        self._acct("interim-update", seconds=60, up=1000, down=2000)
+        self._keep()
+        self._look()
+        self.assertEqual(self._wall_lists(), ("", {}))
+        yesterday = fields.Datetime.now() - timedelta(days=1)
+        for vals, name in (({"valid_until": yesterday}, "isp-expired"), ({"state": "walled"}, "isp-suspended"), ({"state": "allowed", "valid_until": False}, "")):
+            self._do(lambda vals=vals: (self.access + bank)._apply(vals))
+            self.assertEqual(self._wall_lists(), (name, {"10.5.5.5": name} if name else {}))
+        self._do(lambda: self.access._apply({"quota_bytes": 5000, "quota_from": yesterday}))
+        self._acct("interim-update", seconds=120, up=4000, down=4000)
+        self._look()
+        self.assertEqual(self._wall_lists(), ("isp-quota", {}))
+
+    def test_another_list_takes_nothing_away(self):
+        """Who is in the walled garden for another reason from now on does not make a plan wait for a person."""
+        lines = self._filled(20)
+        accesses = self.env["isp.access"].union(*(line.access_ids for line in lines))
+        self._do(lambda: accesses._apply({"valid_until": fields.Datetime.now() - timedelta(days=1)}))
+        self.env.cr.execute("UPDATE isp_access SET state = 'walled' WHERE id = ANY(%s)", (accesses.ids,))
+        self.env.invalidate_all()
+        self._look()
+        self.assertFalse(self.router.held_reason)
+        self.assertEqual(len({row["profile"] for row in self._rows()}), 2)
+
+    def test_what_opens_or_slows_a_line_is_kept_at_once(self):
+        """The session is ended, and the device dials again before the next round."""
+        self._acct("start", seconds=0)
+        self._acct("stop", seconds=60, up=4000, down=4000)
+        with trap_jobs():
+            self.access._apply({"quota_bytes": 5000, "quota_from": fields.Datetime.now() - timedelta(days=1)})
+        self._acct("start", session="s2", seconds=0)
+        self._acct("stop", session="s2", seconds=60, up=4000, down=4000)
+        self._keep()
+        self._look()
+        walled = self.device.desk.dial("achol", "pw")
+        self.assertEqual(self._wall_lists()[0], "isp-quota")
+        self._do(lambda: self.access._apply({"topup_bytes": 50000, "topup_until": fields.Datetime.now() + timedelta(days=1)}))
+        self.assertNotIn(walled, self.device.desk.sessions)
+        self.assertEqual(self.device.desk.queue_of(self.device.desk.dial("achol", "pw").address)["max-limit"], "1024000/2048000")
+        for vals, rate in (({"own_rate": "3M/4M"}, "3000000/4000000"), ({"fup_rate": "64k/64k"}, "64000/64000")):
+            self._do(lambda vals=vals: self.access._apply(vals))
+            self.assertEqual(self.device.desk.queue_of(self.device.desk.dial("achol", "pw").address)["max-limit"], rate)
+
+    def test_given_up_and_answers_again(self):
+        self._keep()
+        self._look()
+        self.device.link(False)
+        self.router.failures = MAX_FAILURES - 1
+        with trap_jobs():
+            self.access._apply({"password": "new"})
+            self.router._apply_tasks()
+        self.assertEqual(self._tasks().state, "failed")
+        self._look()
+        self.env.cr.execute("UPDATE isp_router_task SET write_date = write_date - interval '2 hours'")
+        self.env.cr.execute("UPDATE isp_router SET checked_at = checked_at + interval '1 second'")
+        self.env.invalidate_all()
         with trap_jobs() as trap:
-            line._set_state("suspended", "overdue")
+            self.env["isp.router"]._cron_apply_tasks()
+            trap.assert_jobs_count(0)
+        self.device.link(True)
+        self._look()
+        with trap_jobs() as trap:
+            self.env["isp.router"]._cron_apply_tasks()
             trap.perform_enqueued_jobs()
-        [queue] = self._rows("queue/simple")
-        [entry] = self._rows("ip/firewall/address-list")
-        self.assertEqual((queue["max-limit"], entry["list"], entry["address"]), ("128000/256000", "isp-suspended", "10.5.5.5"))
+        self.assertEqual(self._tasks().state, "done")
 
     def test_somebody_elses_item_is_told_and_not_touched(self):
         with self._api() as api:
