@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from psycopg2 import IntegrityError
 
 from odoo.exceptions import UserError
+from odoo.modules.migration import exec_script
 from odoo.tests import BaseCase, tagged
-from odoo.tools import SQL, mute_logger
+from odoo.tools import SQL, file_path, mute_logger
 
 from odoo.addons.isp_billing.tests.common import BillingCommon
 from odoo.addons.queue_job.tests.common import trap_jobs
@@ -288,6 +289,25 @@ class TestOverage(BillingCommon):
         self.assertEqual([amount for *_days, amount in self._charges()], [15_000])
         self.assertFalse(self.line.usage_from)
         self.assertEqual(self.line.access_ids.quota_bytes, 50 * GB)
+
+    def test_the_update_gives_running_cycles_their_terms(self):
+        """As an older database stands: no terms, and a part that broke off, of which nobody knows what was paid."""
+        self._begin(overage_cap=60_000)
+        self._use("2026-08-12 12:00", 14_000_000_000)
+        self._off("2026-08-14", "2026-08-16")
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE isp_usage_rating SET terms_id = NULL, bytes_paid = NULL; UPDATE isp_subscription SET usage_terms_id = NULL; DELETE FROM isp_usage_terms"
+        )
+        self.env.invalidate_all()
+        script = file_path("isp_network/migrations/19.0.5.6.0/post-migration.py")
+        for _again in range(2):
+            with freeze_time("2026-08-18 09:00:00"):
+                exec_script(self.env.cr, "19.0.5.3.0", script, "isp_network", "post")
+        self.assertEqual((self._rated().bytes_paid, self._rated().terms_id), (6 * GB, self.line.usage_terms_id))
+        self._use("2026-08-20 12:00", 80 * GB)
+        self._bill("2026-09-10")
+        self.assertEqual([amount for *_days, amount in self._charges()], [45_000, 15_000])
 
     def test_told_before_the_first_charge_whatever_the_thresholds(self):
         for percents in (False, "50,80", "120"):
