@@ -89,15 +89,6 @@ def in_mask(mask: str, moment: datetime) -> bool:
     return bool(mask) and mask[moment.weekday() * 24 + moment.hour] == "1"
 
 
-def slower(down: int, up: int, plan_down: int, plan_up: int) -> str:
-    """The speed of a step, never faster than the plan (0: a plan without limit), as ``Mikrotik-Rate-Limit``.
-
-    >>> slower(1024, 512, 2048, 256), slower(1024, 512, 0, 0)
-    ('256k/1024k', '512k/1024k')
-    """
-    return f"{min(up, plan_up or up)}k/{min(down, plan_down or down)}k"
-
-
 def percents(text: str) -> list[int]:
     """The thresholds of a plan, growing; raises ValueError for what is not a list of whole numbers from 1 to 1000.
 

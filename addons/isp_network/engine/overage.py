@@ -11,7 +11,7 @@ GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class Overage:
-    """``gigabytes`` charged (a Fraction; a whole number where each started one counts), what they cost, whether the cap held."""
+    """Bytes above the bundle, ``gigabytes`` charged for them (a Fraction), what they cost, whether the cap held."""
 
     bytes: int
     gigabytes: Fraction
@@ -28,13 +28,19 @@ def included(quota: int, days: int, full_days: int) -> int:
     return -(-quota * days // full_days)
 
 
-def overage(used: int, bundle: int, price: float, *, started: bool = True, cap: float = 0, step: float = 1) -> Overage:
-    """What ``used`` bytes cost beyond ``bundle``. Never below zero, never above the cap.
+NOTHING = Overage(0, Fraction(0), 0, False)
+
+
+def overage(
+    used: int, bundle: int, price: float, *, started: bool = True, cap: float = 0, step: float = 1, before: Overage = NOTHING
+) -> Overage:
+    """What ``used`` bytes cost beyond ``bundle``. Never below zero, with what was charged before never above the cap.
 
     :param price: of a GB (1,000,000,000 bytes), in the company's currency without taxes
     :param started: each GB that was begun counts whole; else to the byte
-    :param cap: most for a period; 0: none
+    :param cap: most for the cycle; 0: none
     :param step: smallest amount of the currency
+    :param before: what earlier parts of the same cycle were charged, summed up: a GB they began is paid, and counts towards the cap
 
     >>> overage(62_400_000_000, 50 * GB, 7500).amount, overage(62_400_000_000, 50 * GB, 7500, started=False).amount
     (97500, 93000)
@@ -42,9 +48,21 @@ def overage(used: int, bundle: int, price: float, *, started: bool = True, cap: 
     Overage(bytes=12400000000, gigabytes=Fraction(13, 1), amount=60000, capped=True)
     >>> overage(50 * GB, 50 * GB, 7500).amount, overage(50 * GB + 1, 50 * GB, 7500).amount, overage(0, 50 * GB, 7500).amount
     (0, 7500, 0)
+
+    A second part of the cycle: half of the GB that the first one began is left, and of the limit what was not charged.
+
+    >>> first = overage(50 * GB + GB // 2, 50 * GB, 7500, cap=10000)
+    >>> second = overage(GB + GB // 2, GB, 7500, cap=10000, before=first)
+    >>> (first.gigabytes, first.amount), (second.gigabytes, second.amount)
+    ((Fraction(1, 1), 7500), (Fraction(0, 1), 0))
+    >>> overage(3 * GB, GB, 7500, cap=10000, before=first)
+    Overage(bytes=2000000000, gigabytes=Fraction(2, 1), amount=2500, capped=True)
     """
     above = max(used - bundle, 0)
-    gigabytes = Fraction(-(-above // GB)) if started else Fraction(above, GB)
+    total = before.bytes + above
+    reached = Fraction(-(-total // GB)) if started else Fraction(total, GB)
+    gigabytes = max(reached - before.gigabytes, Fraction(0)) if above else Fraction(0)
     amount = round_half_up(gigabytes * Fraction(str(max(price, 0))), step)
-    capped = bool(cap) and amount > cap
-    return Overage(above, gigabytes, cap if capped else amount, capped)
+    left = max(cap - before.amount, 0)
+    capped = bool(cap) and amount > left
+    return Overage(above, gigabytes, left if capped else amount, capped)

@@ -5,6 +5,7 @@ Grammar: ``rx[/tx] [rx-burst/tx-burst [rx-threshold/tx-threshold [rx-time/tx-tim
 from its own side: *rx* is what it receives, the customer's **upload**; *tx* is the customer's **download**. ``k`` is 1,000.
 """
 
+import math
 import re
 
 _SPEED = r"\d{1,10}[kM]?"
@@ -69,6 +70,45 @@ def rate_limit(down_kbps: int, up_kbps: int, burst_down_kbps: int = 0) -> str:
         return rate
     burst_up = up * burst_down_kbps // down if up_kbps else never
     return f"{rate} {burst_up}k/{burst_down_kbps}k {rate} {BURST_TIME}/{BURST_TIME}"
+
+
+def slower(rate: str, step: str) -> str:
+    """The speed of a line on a step of its ladder: in each direction the slower of both, without bursts.
+
+    ``radius.slower`` (sql/radius.sql) is the same rule for RADIUS; a test holds the two together.
+
+    :param rate: what the line has at this hour; "" for no limit
+    :param step: what the step allows; "" for no step
+
+    >>> slower("1024k/2048k 2048k/4096k 1024k/2048k 8/8", "512k/4M")
+    '512k/2048k'
+    >>> slower("", "512k/1M"), slower("1M/2M 2M/4M", ""), slower("1M", "512k/4M")
+    ('512k/1M', '1M/2M 2M/4M', '512k/1M')
+    """
+    if not (rate and step):
+        return rate or step
+    pairs = zip(_directions(rate), _directions(step), strict=True)
+    return "/".join(own if _bits(own) < _bits(other) else other for own, other in pairs)
+
+
+def _directions(rate):
+    """
+    >>> _directions("1M/2M 2M/4M 1M/2M 8/8"), _directions("64k")
+    (('1M', '2M'), ('64k', '64k'))
+    """
+    up, *down = rate.split(" ")[0].split("/")
+    return up, (down[0] if down else "") or up
+
+
+def _bits(speed):
+    """Bits a second; 0 and what is no speed limit nothing.
+
+    >>> _bits("64k"), _bits("2M"), _bits("9"), _bits("0"), _bits("fast")
+    (64000, 2000000, 9, inf, inf)
+    """
+    if not re.fullmatch(_SPEED, speed, re.A):
+        return math.inf
+    return int(speed.rstrip("kM")) * {"k": 1_000, "M": 1_000_000}.get(speed[-1], 1) or math.inf
 
 
 def is_rate(text: str) -> bool:

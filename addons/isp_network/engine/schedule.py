@@ -7,6 +7,8 @@ A week has 10,080 minutes and begins on Monday at midnight, by the clock on the 
 
 from dataclasses import dataclass
 
+from .rate import slower
+
 DAY, WEEK = 1440, 7 * 1440
 #: Days as bits, Monday first.
 EVERY_DAY, WORKDAYS, WEEKEND = 0b1111111, 0b0011111, 0b1100000
@@ -53,11 +55,12 @@ class Window:
         return [day * DAY + self.start for day in range(7) if self.days >> day & 1]
 
 
-def rate_at(minute: int, windows: list[Window], rate: str) -> tuple[str, int | None]:
+def rate_at(minute: int, windows: list[Window], rate: str, step: str = "") -> tuple[str, int | None]:
     """The speed at a minute of the week, and in how many minutes it changes (None: never).
 
     :param windows: the first that covers the minute wins
     :param rate: the plan's speed in all other hours
+    :param step: speed of the step of its ladder that a line is on: it is never faster than that, nor than the hour
 
     Twice as fast from 22:00 to 6:00:
 
@@ -71,6 +74,11 @@ def rate_at(minute: int, windows: list[Window], rate: str) -> tuple[str, int | N
     >>> rate_at(4 * DAY + 23 * 60, both, "1M/2M")
     ('2M/4M', 3300)
 
+    On a step it is slower by night, and nothing changes where the step is slower at all hours:
+
+    >>> rate_at(21 * 60, night, "1M/2M", "2M/3M"), rate_at(23 * 60, night, "1M/2M", "2M/3M"), rate_at(5, night, "1M/2M", "64k/64k")
+    (('1M/2M', 60), ('2M/3M', 420), ('64k/64k', None))
+
     Always the same speed never changes:
 
     >>> rate_at(5, [Window(EVERY_DAY, 0, 0, "2M/4M")], "1M/2M"), rate_at(5, [], "1M/2M")
@@ -78,7 +86,7 @@ def rate_at(minute: int, windows: list[Window], rate: str) -> tuple[str, int | N
     """
 
     def at(moment: int) -> str:
-        return next((window.rate for window in windows if window.covers(moment)), rate)
+        return slower(next((window.rate for window in windows if window.covers(moment)), rate), step)
 
     now = at(minute)
     moments = {(begins + length) % WEEK for w in windows for begins in w.beginnings() for length in (0, w.minutes)}

@@ -23,6 +23,7 @@ from . import isp_fup_event
 from . import isp_fup_status
 from . import isp_usage_alert
 from . import isp_usage_meter
+from . import isp_usage_terms
 from . import isp_usage_rating
 from . import isp_acct_quarantine
 from . import isp_login_attempt

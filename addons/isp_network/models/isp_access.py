@@ -65,7 +65,7 @@ class IspAccess(models.Model):
     ipv6_prefix = fields.Char(string="Fixed IPv6 prefix", readonly=True, help="For the customer's network (Delegated-IPv6-Prefix).")
     ipv6_link = fields.Char(string="Fixed IPv6 prefix of the link", readonly=True, help="Framed-IPv6-Prefix.")
     # Who sets it tells the routers too: writing it queues nothing.
-    fup_rate = fields.Char(string="Fair-use speed", readonly=True, help="While set, it replaces the plan's speed (Mikrotik-Rate-Limit).")
+    fup_rate = fields.Char(string="Fair-use speed", readonly=True, help="While set, the line is not faster than this, nor than its plan, its hour or its own speed.")
     fup_step_id = fields.Many2one("isp.fup.step", string="Fair-use step", readonly=True, ondelete="set null", index="btree_not_null")
     topup_bytes = BigInteger(string="Bought on top (bytes)", readonly=True)
     topup_until = fields.Datetime(string="Bought on top until", readonly=True)

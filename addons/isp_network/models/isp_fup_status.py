@@ -9,7 +9,7 @@ class IspFupStatus(models.Model):
     line on a step that is not on line.
 
     What a session has is the speed its router accepted last (``isp.router.task``), else what it was answered at log-in: the speed of that
-    moment by ``isp.fup.event``. Sessions begin by their router's clock: it is set right by what the last packet says of it.
+    moment by ``isp.fup.event``. Of a plan with hours the step is compared, not the hour: a session ends with its hour. Sessions begin by their router's clock: it is set right by what the last packet says of it.
     """
 
     _name = "isp.fup.status"
@@ -18,7 +18,7 @@ class IspFupStatus(models.Model):
     _order = "differs desc, at desc, id"
     _rec_name = "access_id"
     _depends = {
-        "isp.access": ["plan_id", "fup_step_id", "fup_rate", "state"],
+        "isp.access": ["plan_id", "fup_step_id", "fup_rate", "own_rate", "state"],
         "isp.plan": ["fup_id", "rate_limit", "scheduled"],
         "isp.fup.step": ["sequence"],
         "isp.fup.event": ["access_id", "at", "bytes", "rate"],
@@ -55,15 +55,15 @@ class IspFupStatus(models.Model):
               LEFT JOIN isp_fup_step n ON n.id = a.fup_step_id
               LEFT JOIN isp_session s ON s.access_id = a.id AND s.stopped IS NULL
               LEFT JOIN LATERAL (SELECT e.bytes, e.at FROM isp_fup_event e WHERE e.access_id = a.id ORDER BY e.id DESC LIMIT 1) e ON true
-              CROSS JOIN LATERAL (SELECT CASE WHEN a.fup_rate <> '' THEN a.fup_rate WHEN p.scheduled THEN NULL
-                                              ELSE nullif(p.rate_limit, '') END AS wanted) w
+              CROSS JOIN LATERAL (SELECT CASE WHEN a.fup_rate <> '' THEN a.fup_rate WHEN a.own_rate <> '' THEN a.own_rate
+                                              WHEN p.scheduled IS NOT TRUE THEN nullif(p.rate_limit, '') END AS wanted) w
               LEFT JOIN LATERAL (
                   SELECT coalesce(
-                      (SELECT t.rate FROM isp_router_task t WHERE t.session_id = s.id AND t.kind = 'rate' AND t.state = 'done' AND t.rate <> ''
+                      (SELECT CASE WHEN p.scheduled AND a.fup_rate <> '' THEN a.fup_rate ELSE t.rate END FROM isp_router_task t WHERE t.session_id = s.id AND t.kind = 'rate' AND t.state = 'done' AND t.rate <> ''
                         ORDER BY t.id DESC LIMIT 1),
                       (SELECT nullif(l.rate, '') FROM (SELECT l.rate FROM isp_fup_event l WHERE l.access_id = a.id AND l.at < date_trunc('second', s.started + (s.updated - s.last_event))
                         ORDER BY l.id DESC LIMIT 1) l),
-                      nullif(p.rate_limit, '')) AS applied
+                      nullif(a.own_rate, ''), nullif(p.rate_limit, '')) AS applied
                    WHERE s.id IS NOT NULL
               ) i ON true
              WHERE (p.fup_id IS NOT NULL OR a.fup_rate <> '') AND (s.id IS NOT NULL OR a.fup_rate <> '')

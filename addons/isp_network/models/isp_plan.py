@@ -1,4 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+from datetime import timedelta
+
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
@@ -7,6 +9,8 @@ from ..engine.rate import rate_limit
 
 #: Fields of a plan that accesses copy (the rate is joined).
 _COPIED = {"device_limit", "quota_mb", "overage_price_gb", "billing_mode", "period_unit", "prepaid_basis"}
+#: What terms of data above the bundle are made of.
+_TERMS = {"quota_mb", "overage_price_gb", "overage_unit", "overage_cap", "alert_percents", "billing_mode"}
 
 
 class IspPlan(models.Model):
@@ -28,12 +32,23 @@ class IspPlan(models.Model):
     alert_percents = fields.Char(
         string="Tell the customer at (%)",
         default="50,80,100",
-        help="Parts of the data included, or of the first step of the ladder, at which the customer gets an SMS. Blank: none.",
+        help="Parts of the data included, or of the first step of the ladder, at which the customer gets an SMS. Blank: none. Where data above the"
+        " bundle has a price, it is told at 100 % in any case.",
+    )
+    overage_price_gb = fields.Monetary(
+        help="Without taxes. Bundle, price, limit and what is told hold for customers from their next month on: who has begun one keeps what held."
     )
     overage_unit = fields.Selection(
-        [("started", "Each GB begun"), ("exact", "To the byte")], string="Data above is charged", required=True, default="started"
+        [("started", "Each GB begun"), ("exact", "To the byte")],
+        string="Data above is charged",
+        required=True,
+        default="started",
+        help="A GB begun is charged once in the customer's month, also where the line was suspended or changed its plan within it.",
     )
-    overage_cap = fields.Monetary(string="At most a month", help="For data above the bundle, without taxes. 0: no limit.")
+    overage_cap = fields.Monetary(
+        string="At most a month",
+        help="For data above the bundle in the customer's month as a whole, also where the line was suspended or changed its plan within it; without taxes. 0: no limit.",
+    )
 
     _overage_valid = models.Constraint("CHECK(overage_cap >= 0)", "An amount cannot be negative.")
 
@@ -62,11 +77,14 @@ class IspPlan(models.Model):
                 ) from None
 
     def write(self, vals):
-        opens = {"quota_mb", "overage_price_gb", "billing_mode"} & vals.keys()
-        lines = self.sudo().subscription_ids.filtered(lambda s: s.state != "terminated") if opens else self.env["isp.subscription"]
-        sold = {line: line._sells_overage() for line in lines}
+        """Override: what data above the bundle costs is edited for cycles to come; who has begun one keeps his terms (`isp.usage.terms`)."""
+        lines = self.sudo().subscription_ids.filtered(lambda s: s.state != "terminated") if _TERMS & vals.keys() else self.env["isp.subscription"]
+        lines._keep_usage_terms()
+        if "billing_mode" in vals:
+            for line in lines.filtered(lambda s: s.plan_id.billing_mode != vals["billing_mode"]):
+                line._close_usage(line.company_id._isp_today() - timedelta(days=1))
         result = super().write(vals)
-        for line in lines.filtered(lambda s: s._sells_overage() != sold[s]):
+        for line in lines.filtered(lambda s: not s.usage_from and s._sells_overage()):
             line._open_usage(line.company_id._isp_today())
         if _COPIED & vals.keys():
             self.sudo().subscription_ids.filtered("access_ids")._sync_access()

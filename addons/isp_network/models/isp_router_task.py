@@ -242,7 +242,9 @@ class IspRouterTask(models.Model):
             SQL(
                 """
                 SELECT v.rate FROM isp_access a JOIN isp_plan p ON p.id = a.plan_id CROSS JOIN LATERAL radius.verdict(a.name, NULL, false) v
-                 WHERE a.id = %s AND v.verdict = 'accept' AND (a.fup_rate <> '' OR p.scheduled IS NOT TRUE)
+                 WHERE a.id = %s AND v.verdict = 'accept'
+                   AND (p.scheduled IS NOT TRUE OR a.own_rate <> '' OR (
+                       SELECT r.change_in FROM radius.plan_rate(p.id, p.rate_limit, statement_timestamp() AT TIME ZONE 'UTC', a.fup_rate) r) IS NULL)
                 """,
                 self.access_id.id,
             )

@@ -159,7 +159,7 @@ class IspSubscription(models.Model):
             accesses.create(created)
 
     def _prepare_access_vals(self):
-        """What the access of this subscription holds. A quota cuts off where no overage is sold, and for prepaid."""
+        """What the access of this subscription holds. A quota cuts off where no overage is sold (any more: when the cycle is over), and for prepaid."""
         self.ensure_one()
         plan = self.plan_id
         cuts = self._quota_cuts()
@@ -181,7 +181,7 @@ class IspSubscription(models.Model):
     def _quota_cuts(self):
         self.ensure_one()
         plan = self.plan_id
-        return bool(plan.quota_mb) and (plan.billing_mode == "prepaid" or not plan.overage_price_gb)
+        return bool(plan.quota_mb) and (plan.billing_mode == "prepaid" or not (plan.overage_price_gb or self.usage_from))
 
     def _quota_is_bought(self):
         """Whether data comes with each payment, not with the month."""

@@ -73,12 +73,13 @@ class IspUsageMeter(models.AbstractModel):
 
     @api.model
     def _sql_lines(self, now, only=None):
-        """CTE ``line``: each log-in with what limits it, and ``target`` for ``_sql_used`` with the keys "ladder" and "bundle"."""
+        """CTE ``line``: each log-in with what limits it (``rate``: its speed where no hours change it), and ``target`` for ``_sql_used`` with the keys "ladder" and "bundle"."""
         return SQL(
             """
             line AS MATERIALIZED (
-                SELECT a.id AS access_id, a.fup_step_id, a.fup_rate, a.quota_bytes, a.state, p.id AS plan_id, p.down_kbps, p.up_kbps,
-                       p.alert_percents, f.id AS fup_id, f.free_hours, f.slow_hours,
+                SELECT a.id AS access_id, a.fup_step_id, a.fup_rate, a.quota_bytes, a.state, p.id AS plan_id,
+                       coalesce(nullif(a.own_rate, ''), CASE WHEN p.scheduled IS NOT TRUE THEN p.rate_limit END) AS rate,
+                       p.alert_percents, concat_ws(',', nullif(t.alert_percents, ''), '100') AS bundle_percents, f.id AS fup_id, f.free_hours, f.slow_hours,
                        CASE WHEN a.topup_until > %(now)s THEN coalesce(a.topup_bytes, 0) ELSE 0 END AS topup,
                        greatest(CASE f."window"
                                 WHEN 'day' THEN date_trunc('day', %(now)s + interval '2 hours') - interval '2 hours'
@@ -88,11 +89,12 @@ class IspUsageMeter(models.AbstractModel):
                        CASE WHEN a.quota_bytes > 0 THEN radius.quota_start(a.quota_from, a.quota_day, %(now)s) END AS quota_since,
                        s.id AS subscription_id, s.partner_id, s.company_id,
                        s.usage_from::timestamp - interval '2 hours' AS bundle_since,
-                       ceil(p.quota_mb * 1000000::numeric * (s.usage_until - s.usage_from + 1) / nullif(s.usage_days, 0))::bigint AS bundle
+                       ceil(t.quota_mb * 1000000::numeric * (s.usage_until - s.usage_from + 1) / nullif(s.usage_days, 0))::bigint AS bundle
                   FROM isp_access a
                   LEFT JOIN isp_plan p ON p.id = a.plan_id
                   LEFT JOIN isp_fup f ON f.id = p.fup_id AND f.active
                   LEFT JOIN isp_subscription s ON s.id = a.subscription_id
+                  LEFT JOIN isp_usage_terms t ON t.id = s.usage_terms_id
                  WHERE (f.id IS NOT NULL OR a.fup_rate <> '' OR a.fup_step_id IS NOT NULL OR a.quota_bytes > 0 OR s.usage_from IS NOT NULL)
                    AND a.state <> 'blocked' %(only)s
             ), target AS (
@@ -133,20 +135,20 @@ class IspUsageMeter(models.AbstractModel):
                                   + extract(hour FROM %(now)s + interval '2 hours')::integer + 1, 1) = '1'
                 ), meter AS (
                     SELECT l.access_id, 'quota' AS meter, l.quota_since AS since, CASE WHEN c.since = l.quota_since THEN c.bytes ELSE 0 END AS used,
-                           l.quota_bytes + l.topup AS volume
+                           l.quota_bytes + l.topup AS volume, l.alert_percents AS percents
                       FROM line l JOIN isp_quota_counter c ON c.access_id = l.access_id WHERE l.quota_bytes > 0
                     UNION ALL
-                    SELECT l.access_id, 'bundle', l.bundle_since, u.bytes, l.bundle + l.topup
+                    SELECT l.access_id, 'bundle', l.bundle_since, u.bytes, l.bundle + l.topup, l.bundle_percents
                       FROM line l JOIN used u ON u.access_id = l.access_id AND u.key = 'bundle' WHERE l.bundle > 0 AND coalesce(l.quota_bytes, 0) = 0
                     UNION ALL
                     SELECT l.access_id, 'ladder', l.ladder_since, u.bytes,
-                           (SELECT min(t.after_mb) FROM isp_fup_step t WHERE t.fup_id = l.fup_id) * 1000000::bigint + l.topup
+                           (SELECT min(t.after_mb) FROM isp_fup_step t WHERE t.fup_id = l.fup_id) * 1000000::bigint + l.topup, l.alert_percents
                       FROM line l JOIN used u ON u.access_id = l.access_id AND u.key = 'ladder'
                      WHERE coalesce(l.quota_bytes, 0) = 0 AND l.bundle_since IS NULL
                 ), alert AS (
-                    SELECT m.*, (SELECT max(p) FROM unnest(string_to_array(l.alert_percents, ',')::integer[]) p WHERE m.used * 100 >= m.volume * p) AS percent
+                    SELECT m.*, (SELECT max(p) FROM unnest(string_to_array(m.percents, ',')::integer[]) p WHERE m.used * 100 >= m.volume * p) AS percent
                       FROM meter m JOIN line l ON l.access_id = m.access_id
-                     WHERE l.subscription_id IS NOT NULL AND l.state = 'allowed' AND l.alert_percents <> '' AND m.volume > 0
+                     WHERE l.subscription_id IS NOT NULL AND l.state = 'allowed' AND m.percents <> '' AND m.volume > 0
                        AND m.used > 0
                 ), due AS (
                     SELECT a.* FROM alert a
@@ -154,17 +156,16 @@ class IspUsageMeter(models.AbstractModel):
                            WHERE t.access_id = a.access_id AND t.since = a.since AND t.percent >= a.percent)
                 ), wanted AS (
                     SELECT l.*, s.step_id, u.bytes AS used,
-                           CASE WHEN s.step_id IS NOT NULL
-                                THEN least(s.up_kbps, nullif(l.up_kbps, 0)) || 'k/' || least(s.down_kbps, nullif(l.down_kbps, 0)) || 'k' END AS rate
+                           CASE WHEN s.step_id IS NOT NULL THEN radius.slower(l.rate, s.up_kbps || 'k/' || s.down_kbps || 'k') END AS step_rate
                       FROM line l LEFT JOIN step s ON s.access_id = l.access_id
                       LEFT JOIN used u ON u.access_id = l.access_id AND u.key = 'ladder'
                 )
-                SELECT w.access_id, w.step_id, w.rate, coalesce(w.used, 0) AS used, w.ladder_since AS since,
-                       w.step_id IS DISTINCT FROM w.fup_step_id OR coalesce(w.rate, '') <> coalesce(w.fup_rate, '') AS changed,
+                SELECT w.access_id, w.step_id, w.step_rate AS rate, coalesce(w.used, 0) AS used, w.ladder_since AS since,
+                       w.step_id IS DISTINCT FROM w.fup_step_id OR coalesce(w.step_rate, '') <> coalesce(w.fup_rate, '') AS changed,
                        d.percent, d.meter, d.since AS told_since, d.used AS told_used, d.volume,
                        w.subscription_id, w.partner_id, w.company_id, w.plan_id
                   FROM wanted w LEFT JOIN due d ON d.access_id = w.access_id
-                 WHERE d.percent IS NOT NULL OR w.step_id IS DISTINCT FROM w.fup_step_id OR coalesce(w.rate, '') <> coalesce(w.fup_rate, '')
+                 WHERE d.percent IS NOT NULL OR w.step_id IS DISTINCT FROM w.fup_step_id OR coalesce(w.step_rate, '') <> coalesce(w.fup_rate, '')
                  ORDER BY w.access_id
                 """,
                 lines=self._sql_lines(now, only),
@@ -272,7 +273,7 @@ class IspUsageMeter(models.AbstractModel):
         if row["percent"] >= 100 and row["meter"] == "quota":
             return "used_up", {"plan": plan.name}
         if row["percent"] >= 100 and row["meter"] == "bundle":
-            return "overage", {"plan": plan.name, "price": plan.overage_price_gb}
+            return "overage", {"plan": plan.name, "price": line.usage_terms_id.price_gb}
         return "usage", {"percent": row["percent"], "plan": plan.name}
 
     @api.model

@@ -153,10 +153,28 @@ $$;
 
 -- ---------------------------------------------------------------- what is the answer for this log-in?
 
--- The speed of a plan with hours of its own (isp.plan.rate), and in how many seconds another one begins (NULL: never).
+-- Bits a second; 0 and what is no speed limit nothing.
+CREATE OR REPLACE FUNCTION radius.bits(p_speed text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(nullif(substring(p_speed FROM '^([0-9]{1,10})[kM]?$')::bigint, 0)
+                    * CASE right(p_speed, 1) WHEN 'k' THEN 1000 WHEN 'M' THEN 1000000 ELSE 1 END, 9223372036854775807)
+$$;
+
+-- The speed of a line on a step of its ladder: in each direction the slower of both, without bursts.
+-- The same rule in Python: engine/rate.py.
+CREATE OR REPLACE FUNCTION radius.slower(p_rate text, p_step text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN coalesce(p_rate, '') = '' OR coalesce(p_step, '') = '' THEN coalesce(nullif(p_rate, ''), p_step)
+                ELSE (SELECT string_agg(CASE WHEN radius.bits(d.own) < radius.bits(d.other) THEN d.own ELSE d.other END, '/' ORDER BY d.n)
+                        FROM (SELECT n, coalesce(nullif(split_part(split_part(p_rate, ' ', 1), '/', n), ''), split_part(split_part(p_rate, ' ', 1), '/', 1)) AS own,
+                                     coalesce(nullif(split_part(split_part(p_step, ' ', 1), '/', n), ''), split_part(split_part(p_step, ' ', 1), '/', 1)) AS other
+                                FROM generate_series(1, 2) n) d) END
+$$;
+
+-- The speed of a plan with hours of its own (isp.plan.rate), and in how many seconds another one begins (NULL: never);
+-- never faster than the step of its ladder that a line is on.
 -- The first line that covers the moment wins; hours are Juba's. The same rule in Python: engine/schedule.py.
+DROP FUNCTION IF EXISTS radius.plan_rate(integer, text, timestamp);
 CREATE OR REPLACE FUNCTION radius.plan_rate(
-    p_plan integer, p_rate text, p_at timestamp, OUT rate text, OUT change_in integer
+    p_plan integer, p_rate text, p_at timestamp, p_step text, OUT rate text, OUT change_in integer
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_local timestamp := p_at + interval '2 hours';  -- Africa/Juba is UTC+2 all year
@@ -164,7 +182,7 @@ DECLARE
     v_minute integer := v_second / 60;
 BEGIN
     WITH span AS (
-        SELECT r.sequence, r.id, coalesce(r.rate_limit, '') AS rate, d * 1440 + r.minute_from AS begins,
+        SELECT r.sequence, r.id, coalesce(radius.slower(r.rate_limit, p_step), '') AS rate, d * 1440 + r.minute_from AS begins,
                (r.minute_to - r.minute_from + 1439) % 1440 + 1 AS minutes
           FROM public.isp_plan_rate r CROSS JOIN generate_series(0, 6) d
          WHERE r.plan_id = p_plan AND (r.days >> d) & 1 = 1
@@ -173,7 +191,7 @@ BEGIN
     ), speed AS (
         SELECT (m.at - v_minute + 10080) % 10080 AS ahead,
                coalesce((SELECT s.rate FROM span s WHERE (m.at - s.begins + 10080) % 10080 < s.minutes
-                          ORDER BY s.sequence, s.id LIMIT 1), coalesce(p_rate, '')) AS rate
+                          ORDER BY s.sequence, s.id LIMIT 1), radius.slower(p_rate, p_step), '') AS rate
           FROM moment m
     )
     SELECT nullif(n.rate, ''), (SELECT min(o.ahead) FROM speed o WHERE o.rate <> n.rate) * 60 - v_second % 60
@@ -340,9 +358,9 @@ BEGIN
         rate := radius.walled_rate();
         session_timeout := 900;  -- asked again even if no Disconnect can reach the router after the payment
     ELSE
-        rate := coalesce(nullif(a.fup_rate, ''), nullif(a.own_rate, ''), nullif(a.rate_limit, ''));
-        IF a.scheduled AND coalesce(a.fup_rate, a.own_rate, '') = '' THEN
-            SELECT r.rate, r.change_in INTO rate, v_change FROM radius.plan_rate(a.plan_id, a.rate_limit, v_now) r;
+        rate := nullif(radius.slower(coalesce(nullif(a.own_rate, ''), a.rate_limit), a.fup_rate), '');
+        IF a.scheduled AND coalesce(a.own_rate, '') = '' THEN
+            SELECT r.rate, r.change_in INTO rate, v_change FROM radius.plan_rate(a.plan_id, a.rate_limit, v_now, a.fup_rate) r;
             -- Not all lines of a plan in the same second.
             v_change := v_change + 1 + (a.id::bigint * 37) % 60;
         END IF;

@@ -102,6 +102,7 @@ class RowsCommon(NetworkCommon):
                 "subscription_id": lines[n].id, "company_id": lines[n].company_id.id, "access_id": accesses[n].id, "plan_id": lines[n].plan_id.id,
                 "date_start": now, "date_end": now, "amount": 3,
             },
+            "isp.usage.terms": lambda n: {"subscription_id": lines[n].id, "plan_id": lines[n].plan_id.id, "cycle_end": now},
             "isp.fup.event": lambda n: {"access_id": accesses[n].id, "at": now, "step_id": ladder.step_ids.id},
             "isp.topup": lambda n: {"uuid": f"t{n}", "subscription_id": lines[n].id, "offer_id": offer.id, "bytes": 5, "price": 10, "pay": "credit"},
             "isp.topup.offer": lambda n: {"name": f"Offer {n}", "volume_mb": 5, "price": 3, "plan_ids": [(6, 0, lines[n].plan_id.ids)]},

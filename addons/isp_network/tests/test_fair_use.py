@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import random
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from psycopg2 import IntegrityError
 
@@ -119,6 +119,56 @@ class TestFairUse(MeterCommon):
         self.plan.write({"down_kbps": 0, "up_kbps": 0})
         self._judge()
         self.assertEqual(self._on_step(), (1, "512k/1024k"))
+
+    def _hours(self, down, up, hours=12):
+        """Another speed of the plan, beginning in the middle of a span around now."""
+        at = (datetime.now(UTC).replace(tzinfo=None) + JUBA - timedelta(hours=hours / 2)).hour
+        vals = {"hour_from": at, "hour_to": (at + hours) % 24 or 24, "down_kbps": down, "up_kbps": up}
+        self.plan.rate_ids = [(5,), (0, 0, vals)]
+
+    def test_never_faster_than_the_hour(self):
+        self._hours(256, 1024)
+        self._use(60 * GB)
+        self._judge()
+        answer = self._authr()
+        self.assertEqual(answer["Mikrotik-Rate-Limit"], "512k/256k", "the slower of step and hour, in each direction")
+        self.assertLess(int(answer["Session-Timeout"]), 13 * 3600, "at the end of these hours the step is faster")
+        self._hours(8192, 4096)
+        answer = self._authr()
+        self.assertEqual((answer["Mikrotik-Rate-Limit"], answer.get("Session-Timeout")), ("512k/1024k", None), "the step is slower at all hours")
+
+    def test_never_faster_than_its_own_speed(self):
+        self.access._apply({"own_rate": "64k/3M"})
+        self._use(60 * GB)
+        self._judge()
+        self.assertEqual((self._on_step(), self._authr()["Mikrotik-Rate-Limit"]), ((1, "64k/1024k"), "64k/1024k"))
+        self.access._apply({"own_rate": "32k/3M"})
+        self.assertEqual(self._authr()["Mikrotik-Rate-Limit"], "32k/1024k", "at once, before the line is judged again")
+        self._acct("start")
+        status = self.env["isp.fup.status"].search([("access_id", "=", self.access.id)])
+        self.env["isp.router.task"].search([]).unlink()
+        self.plan.fup_id = False
+        self._judge()
+        self.env["isp.router.task"].search([]).write({"state": "done", "rate": "32k/3M"})
+        self.plan.fup_id = self.ladder
+        self.env.flush_all()
+        status = self.env["isp.fup.status"].search([("access_id", "=", self.access.id)])
+        self.assertEqual((status.wanted, status.applied, status.differs), ("32k/3M", "32k/3M", False))
+
+    def test_what_a_running_session_is_told(self):
+        """Hours that change the speed end the session, for it would not know when; else it gets what RADIUS answers."""
+        self._acct("start")
+        self._use(60 * GB)
+        self._hours(256, 1024)
+        self._judge()
+        task = self.env["isp.router.task"].search([("access_id", "=", self.access.id), ("kind", "=", "rate")])
+        self.assertIsNone(task._rate_of_now())
+        self._hours(8192, 4096)
+        self.assertEqual(task._rate_of_now(), "512k/1024k")
+        task.write({"state": "done", "rate": "512k/1024k"})
+        self.env.flush_all()
+        status = self.env["isp.fup.status"].search([("access_id", "=", self.access.id)])
+        self.assertEqual((status.wanted, status.differs), ("512k/1024k", False))
 
     def test_windows(self):
         for window, back in (("day", timedelta(days=1)), ("week", timedelta(days=7))):

@@ -11,12 +11,21 @@ from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
+from ..engine.rate import slower
 from ..engine.schedule import rate_at
 from ..models.isp_plan_rate import DAYS
 from .common import NetworkCommon
 
 OTHER = "AA:BB:CC:DD:EE:99"
 PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SPEED = st.builds("{}{}".format, st.integers(0, 3000), st.sampled_from(["", "k", "M"]))
+#: Speeds of one direction, of both, with bursts, and what is none.
+SPEEDS = st.one_of(
+    SPEED,
+    st.builds("{}/{}".format, SPEED, SPEED),
+    st.builds("{0}/{1} {1}/{0} {0}/{1} 8/8".format, SPEED, SPEED),
+    st.sampled_from(["", "fast", "1G/1M", "/", "١k/1k", "1k/", " "]),
+)
 
 
 @tagged("post_install", "-at_install")
@@ -172,11 +181,11 @@ class TestRadiusAuth(NetworkCommon):
         names = ("weekdays", "hour_from", "hour_to", "down_kbps", "up_kbps")
         plan.rate_ids = [(5,), *[(0, 0, {**dict(zip(names, line, strict=True)), "sequence": n}) for n, line in enumerate(lines)]]
 
-    def _plan_rate(self, at):
+    def _plan_rate(self, at, step=None):
         """:return: (rate or "", seconds until the next) of the test's plan at this moment (UTC)"""
         self.env.flush_all()
-        query = "SELECT rate, change_in FROM radius.plan_rate(%s, %s, %s)"
-        ((rate, change),) = self.env.execute_query(SQL(query, self.plan.id, self.plan.rate_limit, at))
+        query = "SELECT rate, change_in FROM radius.plan_rate(%s, %s, %s, %s)"
+        ((rate, change),) = self.env.execute_query(SQL(query, self.plan.id, self.plan.rate_limit, at, step))
         return rate or "", change
 
     def test_night_speed(self):
@@ -216,13 +225,19 @@ class TestRadiusAuth(NetworkCommon):
     @given(
         st.lists(st.tuples(st.sampled_from([day for day, _name in DAYS]), st.integers(0, 1439), st.integers(0, 1440), st.integers(0, 3)), max_size=4),
         st.integers(0, 7 * 86400 - 1),
+        st.sampled_from(["", "1500k/1500k", "2M/500k", "9M/9M"]),
     )
-    def test_the_database_and_python_agree_on_the_hours(self, lines, second):
+    def test_the_database_and_python_agree_on_the_hours(self, lines, second, step):
         lines = [line for line in lines if line[1] != line[2]]
         self._lines(self.plan, *[(day, a / 60, b / 60, speed * 1000, speed * 1000) for day, a, b, speed in lines])
         at = datetime(2026, 11, 22, 22) + timedelta(seconds=second)  # from Monday, midnight in Juba
-        rate, change = rate_at(second // 60, self.plan.rate_ids.sorted("sequence")._windows(), self.plan.rate_limit)
-        self.assertEqual(self._plan_rate(at), (rate, None if change is None else change * 60 - second % 60))
+        rate, change = rate_at(second // 60, self.plan.rate_ids.sorted("sequence")._windows(), self.plan.rate_limit, step)
+        self.assertEqual(self._plan_rate(at, step), (rate, None if change is None else change * 60 - second % 60))
+
+    @PROPERTY
+    @given(SPEEDS, SPEEDS)
+    def test_the_database_and_python_agree_on_what_is_slower(self, rate, step):
+        self.assertEqual(self.env.execute_query(SQL("SELECT coalesce(radius.slower(%s, %s), '')", rate, step)), [(slower(rate, step),)])
 
     # --- time that is bought ---
 

@@ -43,6 +43,7 @@ RIGHTS = {
     "isp.usage.day":         ("R",          "R",     "R",     "R",        ""),
     "isp.usage.month":       ("R",          "R",     "R",     "R",        ""),
     "isp.usage.rating":      ("R",          "R",     "R",     "R",        ""),
+    "isp.usage.terms":       ("R",          "R",     "R",     "R",        ""),
 }  # fmt: skip
 
 
