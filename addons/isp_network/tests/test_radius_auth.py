@@ -404,6 +404,7 @@ TERMS = {
     "own_rate": TEXTS | st.just("3M/3M"),
     "zone": st.sampled_from([None, 0, 0, 0, 7]),
     "use_seconds": st.sampled_from([None, 0, 0, 0, 600]),
+    "first_until": HOURS,
     "refuse_ended": st.sampled_from([None, False, True]),
     "moved_at": HOURS,
 }
@@ -432,7 +433,7 @@ class TestShortCut(NetworkCommon):
 
     def _set(self, table, values):
         """Write columns as they are given; an hour is counted from now."""
-        hours = {"valid_until", "quota_from", "topup_until", "moved_at"}
+        hours = {"valid_until", "first_until", "quota_from", "topup_until", "moved_at"}
         for name, value in values.items():
             new = SQL("%s", value)
             if name in hours:
