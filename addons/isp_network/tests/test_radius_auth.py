@@ -569,6 +569,6 @@ class TestShortCut(NetworkCommon):
         """A new rule is not passed by."""
         source = dict(self.env.execute_query(SQL("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'radius'::regnamespace")))
         rules, short = (set(re.findall(r"\b([xp])\.(\w+)", source[name])) for name in ("verdict", "auth"))
-        # These matter only to whom it does not answer: with mac_login, topup_until, when ended, with another device on line.
-        self.assertEqual(rules - short, {("x", name) for name in ("mac", "topup_bytes", "refuse_ended", "moved_at")})
+        # These matter only to whom it does not answer: with mac_login, topup_until, when ended, with another device on line, with use_seconds.
+        self.assertEqual(rules - short, {("x", name) for name in ("mac", "topup_bytes", "refuse_ended", "moved_at", "first_until")})
         self.assertGreater(len(rules), 20)
