@@ -38,7 +38,8 @@ def api(name, auth="user"):
                 if auth == "user":
                     _need_owner()
                 if "site" in values:
-                    values["site"] = _own_site(values["site"])
+                    # What was sold before it was closed is still told.
+                    values["site"] = _own_site(values["site"], archived=name == "sync")
                 # A wrong code or password is counted although it is refused.
                 if auth == "public":
                     return method(self, **values)
@@ -66,10 +67,10 @@ def _need_owner():
         raise UserError(request.env._("You have no hotspot yet: log in once with a code by SMS."))
 
 
-def _own_site(slug):
-    """:return: the user's hotspot of this address (sudo) :raise UserError: it is somebody else's, or there is none"""
+def _own_site(slug, archived=False):
+    """:param archived: also one that is :return: the user's hotspot of this address (sudo) :raise UserError: it is somebody else's, or there is none"""
     domain = [("slug", "=", str(slug or "")[:20]), ("partner_id", "=", request.env.user.commercial_partner_id.id)]
-    site = request.env["isp.site"].search(domain)
+    site = request.env["isp.site"].with_context(active_test=not archived).search(domain).with_context(request.env.context)
     if not site:
         raise UserError(request.env._("This hotspot is not yours, or was closed."))
     return site.sudo()

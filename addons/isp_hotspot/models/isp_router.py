@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 
 class IspRouter(models.Model):
@@ -20,8 +21,15 @@ class IspRouter(models.Model):
         return result
 
     def _sync_site(self):
-        """Zone and trust follow from the hotspot."""
+        """Zone and trust follow from the hotspot; one that is blocked or archived lets no token in, and who is on line by one is put off."""
         for router in self:
-            wanted = {"zone": router.site_id.id or 0, "outside": bool(router.site_id) and not router.site_id.own}
+            site = router.site_id
+            wanted = {"zone": site.id or 0, "outside": bool(site) and not site.own, "closed": bool(site) and not site._is_open()}
             if any(router[name] != value for name, value in wanted.items()):
                 router.write(wanted)
+                if router.closed:
+                    router._put_off_tokens()
+
+    def _put_off_tokens(self):
+        sessions = self.env["isp.session"].sudo()
+        sessions.search(Domain("router_id", "in", self.ids) & Domain("access_id.zone", ">", 0) & sessions._may_live_domain())._queue_disconnect()

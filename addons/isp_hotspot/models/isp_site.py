@@ -98,8 +98,8 @@ class IspSite(models.Model):
         if vals.get("login_mode") == "code":
             self.filtered(lambda site: site.login_mode == "pair")._need_no_passwords()
         result = super().write(vals)
-        if "partner_id" in vals:
-            self.router_ids._sync_site()
+        if {"partner_id", "state", "active"} & vals.keys():
+            self.sudo().with_context(active_test=False).router_ids._sync_site()
         return result
 
     def _need_no_passwords(self):
@@ -122,14 +122,17 @@ class IspSite(models.Model):
         self.state = "open"
 
     def action_block(self):
-        """Nothing is sold any more, and nobody gets in."""
+        """Nothing is sold or paid out any more, and nobody gets in: its routers are closed (``isp.router._sync_site``). Its tokens stay as they are."""
         self.state = "blocked"
 
     # === Business ===
 
+    def _is_open(self):
+        return self.active and self.state != "blocked"
+
     def _need_open(self):
         """:raise UserError: nothing is given out here now"""
-        if self.state == "blocked" or not self.active:
+        if not self._is_open():
             raise UserError(self.env._("This hotspot is closed. Ask %(company)s.", company=self.company_id.name))
 
     def _good_codes(self):

@@ -281,16 +281,13 @@ class IspSite(models.Model):
         answers = [self._app_take(item, device) for item in items]
         # Somebody was shown the code of one that is refused: it is with the telephone still, and nobody else's.
         shown = [str(item.get("code")) for item, answer in zip(items, answers, strict=True) if isinstance(item, dict) and answer["state"] in ("refused", "later")]
-        add, drop = device._refill(held, shown) if self._is_selling() else ((), ())
+        add, drop = device._refill(held, shown) if self._is_open() else ((), ())
         device.heard_at = fields.Datetime.now()
         return {
             "items": answers,
             "add": [{**token._app_log_in(), "offer": token.offer_id.id, "seconds": token.seconds} for token in add],
             "drop": list(drop),
         }
-
-    def _is_selling(self):
-        return self.state != "blocked" and self.active
 
     def _app_take(self, item, device):
         if not isinstance(item, dict):

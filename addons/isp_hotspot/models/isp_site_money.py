@@ -6,6 +6,9 @@ from odoo.exceptions import UserError
 
 from odoo.addons.isp_momo.drivers import WALLETS
 
+#: Orders whose money goes back, or is back.
+BACK = ("refunding", "refunded")
+
 
 class IspSite(models.Model):
     """The money of a hotspot: what came in, what was kept, what was paid out."""
@@ -41,28 +44,37 @@ class IspSite(models.Model):
         domain = [("code", "in", codes), ("state", "!=", "disabled"), ("company_id", "=", self.company_id.id)]
         return self.env["payment.provider"].sudo().search(domain, order="sequence, id", limit=1)
 
+    def _hold_money(self):
+        """Nobody else settles or gives back before this transaction ends. Who had begun before is run again: the row was written."""
+        self.lock_for_update()
+        self.env.cr.execute("UPDATE isp_site SET write_date = %s WHERE id = ANY(%s)", [fields.Datetime.now(), self.ids])
+
+    def _goes_back(self):
+        """:return: whether money that stands on a statement is on its way back to a guest, the operator has not answered"""
+        return bool(self.env["isp.token.order"].sudo().search_count([("site_id", "=", self.id), ("state", "=", "refunding"), ("statement_id", "!=", False)], limit=1))
+
     def _money(self):
         """The owner's account, since the beginning.
 
         :return: {"received": mobile money of sales, "commission": the ISP's part, with taxes where it is settled, "paid": paid out, "on_its_way": being paid
-            out, "due": not yet on a statement, less commission, "balance": both, "cash": taken in cash, "returned": given back to guests};
+            out, "due": not yet on a statement, less commission, "balance": both, "cash": taken in cash, "returned": given back to guests, or on its way};
             in the company's currency
         """
         self.ensure_one()
         orders = self.env["isp.token.order"].sudo()
-        groups = orders._read_group([("site_id", "=", self.id), ("state", "in", ("done", "refunded"))], ["method", "state", "statement_id"], ["amount:sum", "commission:sum"])
+        groups = orders._read_group([("site_id", "=", self.id), ("state", "in", ("done", *BACK))], ["method", "state", "statement_id"], ["amount:sum", "commission:sum"])
         received = cash = due = returned = kept = 0
         for method, state, statement, amount, commission in groups:
-            if method == "cash" and state != "refunded":
+            if method == "cash" and state not in BACK:
                 cash += amount
                 if not statement:
                     due -= commission
                     kept += commission
-            if method == "momo" and state == "refunded":
+            if method == "momo" and state in BACK:
                 returned += amount
             if method == "momo":
                 received += amount
-                if not statement and state != "refunded":
+                if not statement and state not in BACK:
                     due += amount - commission
                     kept += commission
         paid = way = 0
@@ -73,7 +85,7 @@ class IspSite(models.Model):
             else:
                 way += amount
         later = orders._read_group(
-            [("site_id", "=", self.id), ("state", "=", "refunded"), ("statement_id", "!=", False), ("refund_statement_id", "=", False)], [], ["amount:sum", "commission:sum"]
+            [("site_id", "=", self.id), ("state", "in", BACK), ("statement_id", "!=", False), ("refund_statement_id", "=", False)], [], ["amount:sum", "commission:sum"]
         )
         due -= (later[0][0] or 0) - (later[0][1] or 0)
         return {"received": received, "commission": kept, "paid": paid, "on_its_way": way, "due": due, "balance": due + way, "cash": cash, "returned": returned}

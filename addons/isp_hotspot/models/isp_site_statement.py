@@ -63,12 +63,12 @@ class IspSiteStatement(models.Model):
 
         :param asked_by_owner: also below the tariff's amount
         :return: the ``isp.site.statement`` (sudo); empty where nothing is to be paid
-        :raise UserError: the owner asks and nothing is due, or there is no MoMo number
+        :raise UserError: the owner asks and nothing is due, or there is no MoMo number; or how much is due is not known yet (``_goes_back``)
 
         Lock: the site's row. Transaction: the caller's; the wallet is asked after its commit.
         """
         site = site.sudo()
-        site.lock_for_update()
+        site._hold_money()
         if site.own:
             return self.browse()
         until = fields.Datetime.now()
@@ -90,6 +90,8 @@ class IspSiteStatement(models.Model):
             if asked_by_owner:
                 raise UserError(self.env._("Enter the MoMo number first."))
             return self.browse()
+        if site._goes_back():
+            raise UserError(self.env._("Money that was paid out already is on its way back to a guest. It is deducted when the operator has answered: try again in some minutes."))
         statement = self.sudo().create(
             {
                 "name": self.env["ir.sequence"].sudo().next_by_code("isp.site.statement"),
@@ -195,8 +197,8 @@ class IspSiteStatement(models.Model):
 
     @api.model
     def _cron_settle(self):
-        """Every night: what is due is paid out, a site a transaction. One that cannot be is logged and tried tomorrow."""
-        sites = self.env["isp.site"].search([("own", "=", False), ("momo_msisdn", "!=", False)])
+        """Every night: what is due is paid out, a site a transaction; at none that is blocked. One that cannot be is logged and tried tomorrow."""
+        sites = self.env["isp.site"].search([("own", "=", False), ("momo_msisdn", "!=", False), ("state", "!=", "blocked")])
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(sites))
         for site in sites:

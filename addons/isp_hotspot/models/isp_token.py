@@ -54,7 +54,7 @@ class IspToken(models.Model):
     offer_id = fields.Many2one("isp.token.offer", readonly=True, ondelete="set null")
     order_ids = fields.One2many("isp.token.order", "token_id", string="Order", readonly=True)
     state = fields.Selection(STATES, required=True, readonly=True, default="made")
-    seconds = fields.Integer(string="Time (s)", readonly=True)
+    seconds = fields.Integer(string="Time (s)", readonly=True, help="What was bought, with what was added. What is left of it the access tells.")
     counting = fields.Selection(life.COUNTINGS, string="Time counts", required=True, readonly=True)
     valid_days = fields.Integer(string="To be used within (days)", readonly=True)
     devices = fields.Integer(readonly=True)
@@ -110,14 +110,13 @@ class IspToken(models.Model):
 
     def _prepare_access(self, site, terms, state, now, until, mac):
         """:return: columns of ``isp_access`` that all of them have"""
-        if not until and state == "sold" and terms["valid_days"] and terms["counting"] != "sale":
-            until = fields.Datetime.add(now, days=terms["valid_days"])
+        sold = now if state == "sold" else None
         waits = terms["counting"] == "sale" and state == "made"
         return {
             "zone": site.id,
             "company_id": site.company_id.id,
             "state": "blocked" if waits else "allowed",
-            **life.access_terms(terms["counting"], terms["seconds"], now, until),
+            **life.access_terms(terms["counting"], terms["seconds"], sold, until, terms["valid_days"]),
             "quota_bytes": terms["volume_bytes"],
             "quota_day": 0,
             "device_limit": terms["devices"],
@@ -136,7 +135,7 @@ class IspToken(models.Model):
             "batch_id": batch.id if batch else None,
             "state": state,
             "sold_at": now if state == "sold" else None,
-            "ends_at": access["valid_until"],
+            "ends_at": life.end(access["use_seconds"], None, access["first_until"], access["valid_until"]),
             **{name: terms.get(name) or None for name in ("offer_id", "rate")},
             **{name: terms[name] for name in ("seconds", "counting", "valid_days", "devices", "volume_bytes", "price")},
         }
@@ -175,6 +174,11 @@ class IspToken(models.Model):
 
     # === What is so now ===
 
+    def _end(self, first=None):
+        """:param first: moment of the first log-in, where it is newer than ``first_used`` :return: when it ends by the clock, as far as known"""
+        access = self.access_id
+        return life.end(access.use_seconds, first or self.first_used, access.first_until, access.valid_until) or False
+
     def _facts(self):
         """What RADIUS knows of these at this moment.
 
@@ -188,7 +192,8 @@ class IspToken(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT t.id, t.state, t.counting, t.seconds, t.paused_at, a.valid_until, u.first_at, COALESCE(c.seconds, 0), COALESCE(c.bytes, 0), a.quota_bytes,
+                SELECT t.id, t.state, t.counting, CASE t.counting WHEN 'first' THEN a.use_seconds WHEN 'online' THEN a.time_limit ELSE t.seconds END,
+                       t.sold_at, t.paused_at, a.valid_until, a.first_until, u.first_at, COALESCE(c.seconds, 0), COALESCE(c.bytes, 0), a.quota_bytes,
                        (SELECT count(*) FROM isp_session s WHERE s.access_id = a.id AND s.stopped IS NULL
                            AND s.updated > %(now)s - (2 * radius.interim(a.id) + 60) * interval '1 second')
                   FROM isp_token t JOIN isp_access a ON a.id = t.access_id
@@ -201,8 +206,8 @@ class IspToken(models.Model):
             )
         )
         facts = {}
-        for token_id, state, counting, seconds, paused, until, first, used, used_bytes, quota, online in rows:
-            left = life.left(counting, seconds, paused or now, first=first, until=until, used=used)
+        for token_id, state, counting, seconds, sold, paused, until, first_until, first, used, used_bytes, quota, online in rows:
+            left = life.left(counting, seconds, paused or now, first=first, until=until, used=used, first_until=first_until, sold=bool(sold))
             data_left = max(quota - used_bytes, 0) if quota else None
             if state in GOOD and (left == 0 or data_left == 0):
                 state = "used_up" if data_left == 0 or counting == "online" else "expired"

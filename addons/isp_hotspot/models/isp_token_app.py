@@ -73,6 +73,7 @@ class IspToken(models.Model):
     def _app_do(self, what, seconds=None):
         """:param what: pause, resume, extend (by ``seconds``), move, block, unblock, refund :raise UserError: it cannot be done with this one"""
         self.ensure_one()
+        self.site_id._need_open()
         if what == "extend":
             seconds = form.whole(seconds, 60, life.LONGEST)
             if not seconds:
@@ -81,10 +82,18 @@ class IspToken(models.Model):
             return
         methods = {"pause": self._pause, "resume": self._resume, "move": self._move, "block": self._block, "unblock": self._unblock}
         if self.order_ids:
-            methods["refund"] = self.order_ids._refund
+            methods["refund"] = self.order_ids._refund_by_owner
         if what not in methods:
             raise UserError(self.env._("This cannot be done with a token."))
+        if what == "unblock":
+            self._need_own_block()
         methods[what]()
+
+    def _need_own_block(self):
+        """:raise UserError: the ISP has blocked it, for a reason the owner does not undo"""
+        by = self.event_ids.filtered(lambda event: event.what == "blocked")[:1].user_id
+        if by and not self.site_id._is_theirs(by):
+            raise UserError(self.env._("%(company)s blocked this token. Ask there.", company=self.company_id.name))
 
 
 class IspTokenEvent(models.Model):

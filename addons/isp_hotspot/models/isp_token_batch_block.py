@@ -3,6 +3,8 @@ from odoo import fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
 
+from .isp_token_follow import EVER
+
 
 class IspTokenBatch(models.Model):
     """A batch that was lost or stolen: blocked as a whole, whatever its size, by a few statements, and let go again if it is found."""
@@ -15,6 +17,8 @@ class IspTokenBatch(models.Model):
         Those that were blocked before, one by one, are left alone, and stay blocked when the batch is unblocked.
         """
         for batch in self._lock().filtered(lambda b: b.state != "blocked"):
+            # Who logged in a moment ago has used his: it is sold, whatever becomes of it.
+            self.env["isp.token"]._follow_begun(EVER, SQL("t.batch_id = %s", batch.id))
             sessions = self._execute(
                 SQL(
                     """

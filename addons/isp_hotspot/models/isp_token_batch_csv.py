@@ -26,7 +26,7 @@ class IspTokenBatch(models.Model):
         rows = self.env.execute_query(
             SQL(
                 """
-                SELECT row_number() OVER (ORDER BY t.id), t.code, a.password, t.devices, t.rate, t.volume_bytes, a.valid_until, t.state
+                SELECT row_number() OVER (ORDER BY t.id), t.code, a.password, t.devices, t.rate, t.volume_bytes, date_trunc('second', t.ends_at), t.state
                   FROM isp_token t JOIN isp_access a ON a.id = t.access_id WHERE t.batch_id = %s ORDER BY t.id
                 """,
                 batch.id,

@@ -4,6 +4,9 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+#: Longer ago than any first log-in that may still be news.
+EVER = timedelta(days=400)
+
 
 class IspToken(models.Model):
     """States follow what RADIUS knows, a minute later at most: nothing here decides who gets in."""
@@ -22,25 +25,29 @@ class IspToken(models.Model):
         return (self._follow_begun, self._follow_ended, self._follow_used_up, self._follow_unsold)
 
     @api.model
-    def _follow_begun(self, since=timedelta(days=2)):
+    def _follow_begun(self, since=timedelta(days=2), among=None):
         """Tokens that were used for the first time. Their end by the clock is known now: a last day for the first use no longer counts.
 
+        One that was blocked in the same minute stays so, and was used; one whose last day was over when the news came was not late.
+
         :param since: how far to look back; once a day all of them (``_cron_follow_all``)
+        :param among: SQL, which tokens (``t``); None: all
         """
+        among = among or SQL("true")
         self.env.flush_all()
         self.env.cr.execute(
             SQL(
                 """
-                WITH begun AS (
-                    UPDATE isp_token t
-                       SET state = 'in_use', first_used = u.first_at, sold_at = COALESCE(t.sold_at, u.first_at),
-                           ends_at = CASE t.counting WHEN 'first' THEN u.first_at + t.seconds * interval '1 second' ELSE t.ends_at END
-                      FROM isp_access_use u
-                     WHERE u.access_id = t.access_id AND u.first_at > %(since)s AND t.state IN ('made', 'sold')
-                 RETURNING t.access_id, t.counting, t.ends_at, t.paused_at)
-                UPDATE isp_access a SET valid_until = b.ends_at FROM begun b WHERE a.id = b.access_id AND b.counting = 'first' AND b.paused_at IS NULL
+                UPDATE isp_token t
+                   SET state = CASE t.state WHEN 'blocked' THEN 'blocked' ELSE 'in_use' END, first_used = u.first_at, sold_at = COALESCE(t.sold_at, u.first_at),
+                       ended_at = NULL,
+                       ends_at = LEAST(u.first_at + a.use_seconds * interval '1 second', a.valid_until)
+                  FROM isp_access_use u JOIN isp_access a ON a.id = u.access_id
+                 WHERE u.access_id = t.access_id AND u.first_at > %(since)s
+                   AND (t.state IN ('made', 'sold') OR (t.state IN ('blocked', 'expired') AND t.first_used IS NULL)) AND %(among)s
                 """,
                 since=fields.Datetime.now() - since,
+                among=among,
             )
         )
         # Those that do not count from the first log-in have no row of first use: their first session tells.
@@ -49,8 +56,9 @@ class IspToken(models.Model):
                 """
                 UPDATE isp_token t SET state = 'in_use', first_used = s.started, sold_at = COALESCE(t.sold_at, s.started)
                   FROM isp_token w CROSS JOIN LATERAL (SELECT min(started) AS started FROM isp_session WHERE access_id = w.access_id) s
-                 WHERE w.id = t.id AND w.counting != 'first' AND w.state IN ('made', 'sold') AND s.started IS NOT NULL
-                """
+                 WHERE w.id = t.id AND w.counting != 'first' AND w.state IN ('made', 'sold') AND s.started IS NOT NULL AND %(among)s
+                """,
+                among=among,
             )
         )
         self.env.invalidate_all(flush=False)
@@ -84,4 +92,4 @@ class IspToken(models.Model):
     @api.model
     def _cron_follow_all(self):
         """Once a day: first log-ins that were long on their way (a server that was off, packets that waited on a disk)."""
-        self._follow_begun(since=timedelta(days=400))
+        self._follow_begun(EVER)

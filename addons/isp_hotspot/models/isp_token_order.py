@@ -104,7 +104,9 @@ class IspTokenOrder(models.Model):
             if found.site_id != site:
                 raise UserError(self.env._("This order belongs to another hotspot."))
             return found
-        site._need_open()
+        # What a telephone gave from its reserve is given, open or not: who paid for it stands in the books.
+        if not token:
+            site._need_open()
         if offer:
             terms = offer._prepare_terms()
         terms = dict(terms)

@@ -49,20 +49,33 @@ class IspTokenOrder(models.Model):
             token = order.token_id._lock()
             if token and (token.state not in ("sold", "blocked") or token._facts()[token.id]["first"] or token._facts()[token.id]["used"]):
                 raise UserError(self.env._("This token was used: its money is not given back."))
-            if token:
-                token.access_id._apply({"state": "blocked"})
-                token._set_state("refunded")
-                token._note("refunded", note)
+            token._return(note)
             order.state = "refunding"
             order.transaction_id._refund()
+
+    def _refund_by_owner(self):
+        """As ``_refund``, as far as what is due to the owner covers it: what was paid out, or is on its way, is not with the ISP any more.
+
+        Lock: the hotspot's row, as for a statement.
+        """
+        for order in self.sudo():
+            site = order.site_id
+            site._hold_money()
+            # What is paid and has no token yet is not due to the owner, and what the owner loses is without the commission.
+            part = order.amount - order.commission if order.method == "momo" and order.state == "done" and not site.own else 0
+            if part > max(site._money()["due"], 0):
+                raise UserError(self.env._("The money of this sale was paid out to you. Give it back in cash, or ask %(company)s.", company=order.company_id.name))
+            order._refund()
 
     def action_refund(self):
         self.check_access("write")
         self._refund()
 
     def _on_refunded(self):
-        """The money is back, by the operator's word."""
-        self.sudo().filtered(lambda order: order.state in ("refunding", "done", "owed")).state = "refunded"
+        """The money is back, by the operator's word: also late, when the token was good again."""
+        orders = self.sudo().filtered(lambda order: order.state in ("refunding", "done", "owed"))
+        orders.state = "refunded"
+        orders.token_id._return()
 
     def _on_refund_failed(self):
         """The operator's final no: the guest keeps the time. A late yes is taken all the same (``_on_refunded``)."""

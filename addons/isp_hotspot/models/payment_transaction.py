@@ -1,5 +1,6 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
+from odoo.exceptions import UserError
 
 
 class PaymentTransaction(models.Model):
@@ -32,6 +33,21 @@ class PaymentTransaction(models.Model):
             tx.isp_token_order_id._on_not_paid(tx.wallet_reason or "")
         refunds.filtered(lambda tx: tx.state == "done")._isp_token_order()._on_refunded()
         refunds.filtered(lambda tx: tx.state in ("error", "cancel"))._isp_token_order()._on_refund_failed()
+
+    def _refund(self, amount_to_refund=None):
+        """Override of `isp_momo`: from wherever it is asked, the money of a token goes back whole, and by the order: its code is good no more.
+
+        :raise UserError: a part of it, or the token was used
+        """
+        order = self.isp_token_order_id
+        if not order:
+            return super()._refund(amount_to_refund=amount_to_refund)
+        if self.currency_id.compare_amounts(amount_to_refund or self.amount, self.amount):
+            raise UserError(self.env._("The money of a WiFi token goes back whole, or not at all."))
+        if order.state == "refunding":
+            return super()._refund(amount_to_refund=amount_to_refund)
+        order._refund()
+        return self.child_transaction_ids.filtered(lambda tx: tx.operation == "refund").sorted("id")[-1:]
 
     def _isp_token_order(self):
         """:return: the orders these are the payments of, or the refunds"""

@@ -3,6 +3,7 @@ from . import test_token
 from . import test_order
 from . import test_money
 from . import test_captive
+from . import test_closed
 from . import test_owner_login
 from . import test_owner_setup
 from . import test_owner_app

@@ -59,7 +59,7 @@ class HotspotCommon(HotspotMixin, NetworkCommon):
     def _later(self, **span):
         """Time goes by for RADIUS: what it has written is as much older."""
         self.env.flush_all()
-        for table, column in (("isp_access_use", "first_at"), ("isp_session", "started"), ("isp_session", "updated"), ("isp_token", "first_used"), ("isp_token", "ends_at"), ("isp_access", "valid_until")):
+        for table, column in (("isp_access_use", "first_at"), ("isp_session", "started"), ("isp_session", "updated"), ("isp_token", "first_used"), ("isp_token", "ends_at"), ("isp_access", "valid_until"), ("isp_access", "first_until")):
             keys = ", ".join(f"{name} => {value}" for name, value in span.items())
             self.env.cr.execute(f"UPDATE {table} SET {column} = {column} - make_interval({keys})")  # pylint: disable=sql-injection
         self.env.invalidate_all()

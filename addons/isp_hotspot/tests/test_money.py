@@ -2,6 +2,7 @@
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
@@ -186,6 +187,47 @@ class TestMoney(HotspotMixin, BridgeCommon):
         self._paid(second.transaction_id)
         self.assertEqual(self.site._money()["due"], 0)
         self.assertFalse(self.env["isp.site.statement"]._settle(self.site), "one came and one went")
+
+    def test_a_late_yes_of_a_refund_closes_the_token(self):
+        order = self._bought()
+        self._paid(order.transaction_id)
+        order._refund()
+        refund = order.transaction_id.child_transaction_ids
+        self._failed(refund, "PAYEE_NOT_FOUND")
+        self._answer(refund)
+        self.assertEqual((order.state, order.token_id.state, order.token_id.access_id.state), ("refunded", "refunded", "blocked"))
+
+    def test_refund_in_accounting_is_that_of_the_token(self):
+        order = self._bought()
+        self._paid(order.transaction_id)
+        with self.assertRaisesRegex(UserError, "whole"):
+            order.transaction_id.action_refund(amount_to_refund=100)
+        self.assertEqual((order.state, order.token_id.state), ("done", "sold"))
+        order.transaction_id.action_refund(amount_to_refund=500)
+        refund = order.transaction_id.child_transaction_ids
+        self.assertEqual((order.state, order.token_id.state, len(refund), refund.amount), ("refunding", "refunded", 1, -500))
+        self._answer(refund)
+        refund._post_process()
+        self.assertEqual((order.state, self._owed(), self.site._money()["due"]), ("refunded", 0, 0))
+
+    def test_accounting_gives_back_no_used_token(self):
+        order = self._bought()
+        self._paid(order.transaction_id)
+        self.env.cr.execute("SELECT radius.first_use(%s, '127.0.3.1', NULL)", (order.token_id.code,))
+        with self.assertRaisesRegex(UserError, "used"):
+            order.transaction_id.action_refund(amount_to_refund=500)
+        self.assertFalse(order.transaction_id.child_transaction_ids)
+
+    def test_blocked_hotspot_is_not_paid_out(self):
+        self._paid(self._bought().transaction_id)
+        self.site.action_block()
+        statements = self.env["isp.site.statement"]
+        with patch.object(type(self.env["ir.cron"]), "_commit_progress", lambda *args, **kwargs: 60):
+            statements._cron_settle()
+            self.assertFalse(statements.search([("site_id", "=", self.site.id)]))
+            self.site.action_open()
+            statements._cron_settle()
+        self.assertEqual(statements.search([("site_id", "=", self.site.id)]).amount, 500 - 66)
 
     # === Own hotspots ===
 

@@ -308,6 +308,13 @@ class TestOwnerApp(AppCommon):
             self.assertIn("error", self.call("token_do", site=self.site.slug, id=token.id, **bad), bad)
         self.assertEqual(token.state, "in_use")
 
+    def test_what_the_isp_blocked(self):
+        self.log_in()
+        token = self._place("cash", phone=PHONE, user=self.owner).token_id
+        token.with_user(self.env.ref("base.user_admin"))._block("police")
+        self.assertIn(self.site.company_id.name, self.call("token_do", site=self.site.slug, id=token.id, what="unblock")["error"])
+        self.assertEqual(token.state, "blocked")
+
     # === Settings ===
 
     def test_offers(self):

@@ -1,7 +1,8 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from decimal import Decimal
 
-from odoo.tests import HttpCase, tagged
+from odoo.exceptions import UserError
+from odoo.tests import HttpCase, new_test_user, tagged
 
 from odoo.addons.isp_billing_momo.tests.common import BridgeCommon
 from odoo.addons.isp_momo.drivers.base import Status
@@ -66,3 +67,32 @@ class TestOwnerMoney(AppMixin, HotspotMixin, BridgeCommon, HttpCase):
         self.assertEqual(self.ask("order", uuid=order.uuid)["state"], "failed")
         cash = self._place("cash", phone=PHONE)
         self.assertIn("mobile money", self.call("token_do", site=self.site.slug, id=cash.token_id.id, what="refund")["error"])
+
+    def test_no_more_goes_back_than_is_due(self):
+        """What was paid out is not with the ISP any more."""
+        first, second, third = self._sold(), self._sold(), self._sold()
+        self.log_in()
+        self.ask("payout")
+        refund = {"site": self.site.slug, "what": "refund"}
+        self.assertIn("paid out", self.call("token_do", id=first.token_id.id, **refund)["error"])
+        self.assertEqual((first.state, first.token_id.state), ("done", "sold"))
+        fresh = self._sold()
+        self.assertNotIn("error", self.call("token_do", id=fresh.token_id.id, **refund))
+        self._sold()
+        self.assertNotIn("error", self.call("token_do", id=second.token_id.id, **refund), "another sale covers it")
+        self.assertIn("paid out", self.call("token_do", id=third.token_id.id, **refund)["error"], "what is on its way back counts")
+        self.assertEqual(self.ask("money")["due"], 0)
+        manager = new_test_user(self.env, "manager", groups="isp_base.group_isp_billing_manager", company_id=self.company.id)
+        third.with_user(manager).action_refund()
+        self.assertEqual((third.state, self.site._money()["due"]), ("refunding", -450))
+
+    def test_no_payout_while_money_of_it_goes_back(self):
+        first = self._sold()
+        self.log_in()
+        self.ask("payout")
+        self._sold()
+        self.ask("token_do", id=first.token_id.id, what="refund")
+        self._sold()
+        with self.assertRaisesRegex(UserError, "on its way back"):
+            self.env["isp.site.statement"]._settle(self.site)
+        self.assertEqual(self.ask("money")["due"], 450)

@@ -171,6 +171,18 @@ class TestReseller(ResellerCommon):
         self._top_up(900, kind="settle")
         self.assertEqual(self.reseller.debt, 0)
 
+    def test_used_in_the_minute_of_the_block_is_owed(self):
+        batch = self._batch(2)
+        batch._give(self.reseller, "consignment")
+        used = batch.token_ids[0]
+        self._log_in(used)
+        batch._block("lost")
+        self.assertEqual(used.state, "blocked")
+        self._follow()
+        self.assertEqual(self.reseller.debt, 450)
+        batch._unblock("found")
+        self.assertEqual(used.state, "in_use")
+
     def test_commission_as_it_was_at_hand_over(self):
         batch = self._batch(2)
         batch._give(self.reseller, "consignment")

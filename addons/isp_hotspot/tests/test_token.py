@@ -83,7 +83,6 @@ class TestToken(HotspotCommon):
         self._log_in(used)
         self._follow()
         self.assertEqual((used.state, unused.state), ("in_use", "made"))
-        self.assertEqual(used.access_id.valid_until, used.ends_at)
         self.assertEqual(used.ends_at, used.first_used + timedelta(hours=1))
         self._later(mins=61)
         self._follow()
@@ -143,6 +142,117 @@ class TestToken(HotspotCommon):
         self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 1800, delta=5)
         with self.assertRaises(UserError):
             token._extend(400 * 86400)
+
+    def test_pause_before_the_first_use_gives_nothing_away(self):
+        token = self._place().token_id
+        last_day = token.ends_at
+        token._pause()
+        token.paused_at -= timedelta(hours=5)
+        token._resume()
+        self.assertEqual((token.seconds, token.access_id.use_seconds), (3600, 3600))
+        self.assertAlmostEqual(token.ends_at, last_day + timedelta(hours=5), delta=timedelta(seconds=2))
+        self.assertEqual(self._log_in(token)[1]["Session-Timeout"], "3600")
+
+    def test_pause_in_the_first_minute(self):
+        token = self._place().token_id
+        self._log_in(token)
+        token._pause()
+        self.assertEqual(token.state, "in_use")
+        token.paused_at -= timedelta(hours=5)
+        self._later(hours=5)
+        token._resume()
+        self.assertAlmostEqual(token.ends_at, fields.Datetime.now() + timedelta(hours=1), delta=timedelta(seconds=5))
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 3600, delta=5)
+
+    def test_extend_what_runs(self):
+        token = self._made()
+        self._log_in(token)
+        self._later(mins=20)
+        token._extend(1800)
+        self.assertEqual(token.seconds, 5400)
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 4200, delta=5)
+        self._follow()
+        self.assertAlmostEqual(token.ends_at, fields.Datetime.now() + timedelta(minutes=70), delta=timedelta(seconds=5))
+
+    def test_extend_is_not_the_time_that_was_missed(self):
+        token = self._made()
+        self._log_in(token)
+        self._later(hours=30)
+        self._follow()
+        token._extend(1800)
+        self.assertEqual(token.seconds, 5400)
+        self.assertAlmostEqual(token._facts()[token.id]["left"], 1800, delta=5)
+
+    def test_extend_what_was_never_used(self):
+        """A last day that is over begins anew; the time is what was bought before, and now."""
+        for counting in ("first", "online"):
+            self.offer.counting = counting
+            token = self._place().token_id
+            self._later(days=91)
+            self._follow()
+            self.assertEqual((token.state, self._log_in(token)[1]), ("expired", {"Reply-Message": "Expired"}), counting)
+            token._extend(3600)
+            self.assertEqual((token.state, token.seconds), ("sold", 7200), counting)
+            self.assertEqual(self._log_in(token)[1]["Session-Timeout"], "7200", counting)
+            self._follow()
+            if counting == "first":
+                self.assertAlmostEqual(token.ends_at, fields.Datetime.now() + timedelta(hours=2), delta=timedelta(seconds=5))
+            else:
+                self.assertAlmostEqual(token.ends_at, fields.Datetime.now() + timedelta(days=90), delta=timedelta(seconds=5))
+
+    def test_extend_time_on_line(self):
+        token = self._made(counting="online")
+        self._acct("Start", login=token.code, nas="127.0.3.1", mac=DEVICE, session="o")
+        self._acct("Stop", login=token.code, nas="127.0.3.1", mac=DEVICE, session="o", seconds=4000)
+        self._follow()
+        self.assertEqual(token.state, "used_up")
+        token._extend(1800)
+        self.assertEqual((token.state, token._facts()[token.id]["left"]), ("in_use", 1800))
+        self.assertEqual(self._log_in(token)[1]["Session-Timeout"], "1800")
+
+    def test_more_time_is_no_data(self):
+        token = self._made(volume_bytes=10**6)
+        self._log_in(token)
+        self._acct("Start", login=token.code, nas="127.0.3.1", mac=DEVICE)
+        self._acct("Stop", login=token.code, nas="127.0.3.1", mac=DEVICE, up=2 * 10**6)
+        self._follow()
+        with self.assertRaisesRegex(UserError, "data is used up"):
+            token._extend(3600)
+        self.assertEqual((token.state, token.seconds), ("used_up", 3600))
+
+    def test_good_until_counts_when_it_is_in_use_too(self):
+        until = fields.Datetime.now() + timedelta(minutes=30)
+        token = self.env["isp.token"]._make(self.site, self.offer._prepare_terms(), until=until)
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 1800, delta=5)
+        self._follow()
+        self.assertEqual((token.state, token.ends_at), ("in_use", until))
+        self.assertAlmostEqual(token._facts()[token.id]["left"], 1800, delta=5)
+        self._later(mins=31)
+        self._follow()
+        self.assertEqual((token.state, self._log_in(token)[1]), ("expired", {"Reply-Message": "Expired"}))
+
+    def test_last_day_of_the_first_log_in_cuts_nobody_off(self):
+        token = self._place().token_id
+        self._later(days=89, hours=23, mins=50)
+        self.assertEqual(self._log_in(token)[1]["Session-Timeout"], "3600")
+        self.assertEqual(token._facts()[token.id]["left"], 3600)
+        self._later(mins=20)
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 2400, delta=5)
+        self._follow()
+        self.assertEqual(token.state, "in_use")
+        late = self._place().token_id
+        self._later(days=90, mins=1)
+        self.assertEqual(self._log_in(late), (REJECTED, {"Reply-Message": "Expired"}))
+        self._follow()
+        self.assertEqual(late.state, "expired")
+
+    def test_time_from_the_sale_waits_for_it(self):
+        token = self._made(counting="sale")
+        self._later(hours=3)
+        self._follow()
+        self.assertEqual((token.state, token._facts()[token.id]["left"]), ("made", 3600))
+        token._sell()
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 3600, delta=5)
 
     def test_block_and_unblock(self):
         token = self._made()

@@ -13,7 +13,7 @@ from ..fields import BigInteger
 STATES = [("allowed", "Allowed"), ("walled", "Walled garden"), ("blocked", "Blocked")]
 #: Writing one of these may change what a live session should get.
 _WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota_from", "quota_day", "time_limit", "static_ip"}
-_WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link", "use_seconds", "own_rate", "zone", "mac_bound"}
+_WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link", "use_seconds", "first_until", "own_rate", "zone", "mac_bound"}
 #: Letters and digits that are not mistaken for one another on paper or on the phone.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 MAC = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
@@ -72,6 +72,9 @@ class IspAccess(models.Model):
     zone = fields.Integer(readonly=True, help="It is let in only at the routers of this zone (a hotspot). 0: at all routers that are ours.")
     use_seconds = fields.Integer(
         string="Time from the first log-in (s)", readonly=True, help="By the clock, on line or not, from the first log-in on. 0: no such end."
+    )
+    first_until = fields.Datetime(
+        string="First log-in until", readonly=True, help="Where the time runs from the first log-in: a later one is too late. Who was in by then keeps all of the time."
     )
     refuse_ended = fields.Boolean(
         string="Refused when ended", readonly=True, help="When it has expired or is used up, the log-in is refused; else it leads into the walled garden."
@@ -253,15 +256,16 @@ class IspAccess(models.Model):
         self.check_access("read")
         self.env.flush_all()
         live = self.env["isp.session"].sudo()._search_live(self.ids)
-        mac = live[:1].mac or self.mac or None
+        mac, nas = live[:1].mac or self.mac or None, self._radius_nas()
         rows = self.env.execute_query(
             SQL(
                 """
                 SELECT attribute, CASE WHEN attribute = 'Cleartext-Password' THEN NULL ELSE value END
-                  FROM radius.authz(%(name)s, NULL, %(mac)s)
-                UNION ALL SELECT attribute, value FROM radius.authr(%(name)s, NULL, %(mac)s)
+                  FROM radius.authz(%(name)s, %(nas)s, %(mac)s)
+                UNION ALL SELECT attribute, value FROM radius.authr(%(name)s, %(nas)s, %(mac)s)
                 """,
                 name=self.name,
+                nas=nas,
                 mac=mac,
             )
         )
@@ -274,6 +278,10 @@ class IspAccess(models.Model):
             verdict = "Access-Accept"
         lines = [f"{name} = {value}" for name, value in rows if name not in ("Cleartext-Password", "Auth-Type", "Tmp-Integer-1")]
         return [verdict, *lines]
+
+    def _radius_nas(self):
+        """:return: the address of the router where it is asked for; None: whichever. Hook of hotspots"""
+        return None
 
     def _wire_profiles(self):
         """What decides whether a live session is still right: {id: (name, verdict, reason, rate, addresses …)}."""

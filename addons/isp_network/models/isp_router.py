@@ -65,6 +65,7 @@ class IspRouter(models.Model):
     )
     api_password_encrypted = fields.Char(copy=False, groups="base.group_no_one,isp_base.group_isp_administrator")
     zone = fields.Integer(readonly=True, copy=False, help="Hotspot whose log-ins are good here.")
+    closed = fields.Boolean(readonly=True, copy=False, help="Log-ins of its zone are refused: the hotspot is blocked. Customers who are not of the zone get in.")
     outside = fields.Boolean(
         string="Somebody else's", readonly=True, copy=False, help="Only log-ins of its zone are answered and counted here: whoever owns it knows its RADIUS secret."
     )
@@ -81,7 +82,7 @@ class IspRouter(models.Model):
     last_seen = fields.Datetime(string="Last seen", compute="_compute_sessions", help="Last accounting packet.")
 
     _nas_ip_unique = models.UniqueIndex("(nas_ip)", "There is a router with this address already.")
-    _zone_index = models.Index("(nas_ip, zone, outside) WHERE zone > 0")
+    _zone_index = models.Index("(nas_ip, zone, outside, closed) WHERE zone > 0")
     _zone_valid = models.Constraint("CHECK(outside IS NOT TRUE OR zone > 0)", "A router that is somebody else's belongs to a hotspot.")
     _port_valid = models.Constraint("CHECK(coa_port BETWEEN 1 AND 65535)", "A port is a number from 1 to 65535.")
 

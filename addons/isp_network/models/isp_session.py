@@ -100,8 +100,12 @@ class IspSession(models.Model):
     @api.model
     def _search_may_live(self, access_ids):
         """:return: sessions of these accesses that ``_may_live``"""
+        return self.search(fields.Domain("access_id", "in", access_ids) & self._may_live_domain())
+
+    @api.model
+    def _may_live_domain(self):
         unheard = fields.Domain([("presumed", "=", True), ("cause", "=", "Lost-Service"), ("updated", ">", fields.Datetime.now() - UNHEARD)])
-        return self.search(fields.Domain("access_id", "in", access_ids) & (fields.Domain("stopped", "=", False) | unheard))
+        return fields.Domain("stopped", "=", False) | unheard
 
     def _queue_disconnect(self):
         """One pending task a session (a second call adds none), one job a router, in the caller's transaction.

@@ -239,7 +239,7 @@ BEGIN
         -- One statement for the common case. (radius.auth looks at these columns too.)
         SELECT x.id, x.password, x.state, x.valid_until, x.quota_bytes, x.quota_from, x.quota_day, x.topup_bytes, x.topup_until,
                x.time_limit, x.device_limit, x.static_ip, x.ip_pool, x.mac, x.mac_login, x.fup_rate, x.ipv6_prefix, x.ipv6_link,
-               x.zone, x.use_seconds, x.refuse_ended, x.own_rate, x.mac_bound,
+               x.zone, x.use_seconds, x.first_until, x.refuse_ended, x.own_rate, x.mac_bound,
                CASE WHEN x.use_seconds > 0 THEN (SELECT u.first_at FROM public.isp_access_use u WHERE u.access_id = x.id) END AS first_at,
                x.plan_id, p.ip_pool AS plan_pool, p.ipv6_pool, p.rate_limit, p.scheduled, c.since, c.bytes, c.seconds,
                -- Sessions of other devices that still report. Not counted: the same device dialling again (its old session
@@ -284,9 +284,12 @@ BEGIN
 
     IF p_nas IS NOT NULL THEN
         -- A log-in of a hotspot is good there only; and a router that is somebody else's lets in nobody but its hotspot's.
-        SELECT r.zone, r.outside INTO n FROM public.isp_router r WHERE r.nas_ip = p_nas AND r.zone > 0;
+        SELECT r.zone, r.outside, r.closed INTO n FROM public.isp_router r WHERE r.nas_ip = p_nas AND r.zone > 0;
         IF (a.zone > 0 AND n.zone IS DISTINCT FROM a.zone) OR (n.outside AND coalesce(a.zone, 0) = 0) THEN
             verdict := 'reject'; reason := 'elsewhere'; message := 'Not valid at this place';
+            RETURN;
+        ELSIF n.closed AND a.zone > 0 THEN
+            verdict := 'reject'; reason := 'closed'; message := 'This account is closed';
             RETURN;
         ELSIF n.zone > 0 AND radius.locked_out(a.id, v_mac, p_nas, v_now) THEN
             verdict := 'reject'; reason := 'guessing'; message := 'Too many wrong tries: wait a while';
@@ -322,6 +325,9 @@ BEGIN
     IF a.use_seconds > 0 THEN
         first := a.first_at IS NULL;
         v_use := a.use_seconds;
+        IF first AND a.first_until <= v_now THEN
+            v_until := a.first_until;
+        END IF;
         v_until := least(v_until, a.first_at + make_interval(secs => a.use_seconds));
     END IF;
 

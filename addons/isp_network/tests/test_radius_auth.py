@@ -420,6 +420,7 @@ TERMS = {
     "own_rate": TEXTS | st.just("3M/3M"),
     "zone": st.sampled_from([None, 0, 0, 0, 7]),
     "use_seconds": st.sampled_from([None, 0, 0, 0, 600]),
+    "first_until": HOURS,
     "refuse_ended": st.sampled_from([None, False, True]),
     "moved_at": HOURS,
 }
@@ -448,7 +449,7 @@ class TestShortCut(NetworkCommon):
 
     def _set(self, table, values):
         """Write columns as they are given; an hour is counted from now."""
-        hours = {"valid_until", "quota_from", "topup_until", "moved_at"}
+        hours = {"valid_until", "first_until", "quota_from", "topup_until", "moved_at"}
         for name, value in values.items():
             new = SQL("%s", value)
             if name in hours:
@@ -584,6 +585,6 @@ class TestShortCut(NetworkCommon):
         """A new rule is not passed by."""
         source = dict(self.env.execute_query(SQL("SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'radius'::regnamespace")))
         rules, short = (set(re.findall(r"\b([xp])\.(\w+)", source[name])) for name in ("verdict", "auth"))
-        # These matter only to whom it does not answer: with mac_login, topup_until, when ended, with another device on line.
-        self.assertEqual(rules - short, {("x", name) for name in ("mac", "topup_bytes", "refuse_ended", "moved_at")})
+        # These matter only to whom it does not answer: with mac_login, topup_until, when ended, with another device on line, with use_seconds.
+        self.assertEqual(rules - short, {("x", name) for name in ("mac", "topup_bytes", "refuse_ended", "moved_at", "first_until")})
         self.assertGreater(len(rules), 20)
