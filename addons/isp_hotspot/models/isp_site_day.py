@@ -79,7 +79,8 @@ class IspSiteDay(models.Model):
         :return: the ``isp.site.day`` (sudo); empty where nothing was sold, or more was given back than sold. Lock: the site's row
         """
         site = site.sudo()
-        site.lock_for_update()
+        # Sales that are under way refer to the site: they do not hinder, and stand on the next one.
+        site.lock_for_update(allow_referencing=True)
         company = site.company_id
         end = company._isp_utc(fields.Datetime.to_datetime(fields.Date.add(day, days=1)))
         orders = self.env["isp.token.order"].sudo()

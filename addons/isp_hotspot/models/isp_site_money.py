@@ -93,7 +93,7 @@ class IspSite(models.Model):
         """The owner wants the money now. :return: as ``_app_money`` :raise UserError: nothing is due, no number, or again within an hour"""
         self.ensure_one()
         self._need_open()
-        self.lock_for_update()
+        self.lock_for_update(allow_referencing=True)
         last = self.sudo().statement_ids.sorted("id")[-1:]
         if last and last.create_date > fields.Datetime.now() - timedelta(hours=1):
             raise UserError(self.env._("You were paid out a moment ago. Try again in an hour."))

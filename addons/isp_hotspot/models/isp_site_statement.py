@@ -68,7 +68,8 @@ class IspSiteStatement(models.Model):
         Lock: the site's row. Transaction: the caller's; the wallet is asked after its commit.
         """
         site = site.sudo()
-        site.lock_for_update()
+        # Sales that are under way refer to the site: they do not hinder, and stand on the next one.
+        site.lock_for_update(allow_referencing=True)
         if site.own:
             return self.browse()
         until = fields.Datetime.now()

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine import life
 from .isp_token import GOOD, STEPS
+from .isp_token_batch import life_text
 
 
 class IspToken(models.Model):
@@ -95,7 +96,7 @@ class IspToken(models.Model):
             token._shift(seconds_more)
             if token.state in ("expired", "used_up"):
                 token._set_state("in_use" if token.first_used or facts[token.id]["first"] else "sold" if token.sold_at else "made", ended_at=False)
-        tokens._note("extended", f"+{seconds} s {note}".strip())
+        tokens._note("extended", " · ".join(filter(None, [self.env._("%(time)s more", time=life_text(self.env, seconds)), note])))
 
     def _shift(self, seconds, count=True):
         """Move the end. :param count: the time that was bought grows too"""

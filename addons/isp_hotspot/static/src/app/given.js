@@ -83,7 +83,7 @@ function page(found, act) {
     const open = ["made", "sold", "in_use"].includes(found.state);
     return [
         h("section.card.token",
-            h(`em.badge.${found.state}`, found.paused ? _t("paused") : STATE()[found.state]),
+            h(`em.badge.${found.paused ? "waiting" : found.state}`, found.paused ? _t("paused") : STATE()[found.state]),
             h("b.code", { dir: "ltr", onclick: () => copy(found.code) }, found.code),
             found.password ? h("p", _t("Password"), ": ", h("code", { dir: "ltr" }, found.password)) : null,
             open ? h("p.left", clock(found), h("small", _t("left"))) : null,
@@ -91,7 +91,7 @@ function page(found, act) {
         h("section.card", h("dl.two",
             fact(_t("Time"), found.seconds ? span(found.seconds) : ""), fact(_t("Devices at once"), found.devices), fact(_t("Speed"), found.rate ? ltr(found.rate) : ""),
             fact(_t("Data used"), bytes(found.bytes)), fact(_t("Data left"), found.data_left === null ? "" : bytes(found.data_left)), fact(_t("First used"), found.first ? when(found.first) : ""),
-            order ? [fact(_t("Paid"), order.method === "free" ? _t("free") : `${METHOD()[order.method]}, ${money(order.amount)}`), fact(_t("Given to"), order.phone ? ltr(order.phone) : ""), fact(_t("By"), order.by), fact(_t("On"), when(order.at))] : fact(_t("Batch"), found.batch))),
+            order ? [fact(_t("Paid"), order.method === "free" ? _t("free") : `${METHOD()[order.method]} · ${money(order.amount)}`), fact(_t("Given to"), order.phone ? ltr(order.phone) : ""), fact(_t("By"), order.by), fact(_t("On"), when(order.at))] : fact(_t("Batch"), found.batch))),
         open || found.state === "expired" || found.state === "used_up" ? h("div.tiles",
             open && !found.paused && found.counting !== "date" ? tile(_t("Pause"), () => act("pause")) : null,
             found.paused ? tile(_t("Go on"), () => act("resume")) : null,

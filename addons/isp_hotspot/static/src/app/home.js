@@ -83,4 +83,4 @@ const none = { count: 0, amount: 0 };
 const stat = (value, label) => h("div.card.stat", h("b", value), h("small", label));
 
 const useRow = (row) =>
-    h("li", h("a", { href: `#/token/${row.id}` }, h(row.online ? "i.dot.on" : "i.dot", { title: row.online ? _t("online") : _t("not online") }), h("code", { dir: "ltr" }, row.code), row.paused ? h("em.badge", _t("paused")) : null, clock(row)));
+    h("li", h("a", { href: `#/token/${row.id}` }, h(row.online ? "i.dot.on" : "i.dot", { title: row.online ? _t("online") : _t("not online") }), h("code", { dir: "ltr" }, row.code), row.paused ? h("em.badge.waiting", _t("paused")) : null, clock(row)));

@@ -38,5 +38,5 @@ function parts(found, draw) {
 }
 
 const row = (one) =>
-    h("li.order", h("span", h("b", ltr(one.name)), h("small", when(one.at), one.number ? [" · ", ltr(`+${one.number}`)] : null), h("small", _t("%(received)s received, %(commission)s commission", { received: money(one.received), commission: money(one.commission) }))),
+    h("li.order.statement", h("span.middle", h("b", ltr(one.name)), h("small", when(one.at)), one.number ? h("small", ltr(`+${one.number}`)) : null, h("small", _t("%(received)s received, %(commission)s commission", { received: money(one.received), commission: money(one.commission) }))),
         h("span.end", h("b", money(one.amount)), h(`em.badge.${one.state}`, STATE()[one.state])));
