@@ -48,6 +48,9 @@ def load(env, demo, staff, say):
         return
     say("Hotspots: one of our own, two of outside owners")
     env.company.wallet_payout_limit = env.company.wallet_payout_limit or 500_000
+    # Whoever signs up here has a simulated router: its address is one of this machine's.
+    env["ir.config_parameter"].set_param("isp_hotspot.router_networks", "127.0.0.0/8")
+    env["ir.config_parameter"].set_param("isp_hotspot.radius_host", "127.0.0.1")
     # What is due of today waits for the night, or for who presses "Pay out now".
     env.ref("isp_hotspot.tariff_usual").payout_from = 40_000
     owners = {owner["site"]: make_user(env, owner, "isp_hotspot.group_hotspot_owner") for owner in demo["owners"]}

@@ -105,6 +105,9 @@ def _point_at_services(instance: Instance) -> None:
         _sql(instance, "isp_router_setup", f"SET nas_ip = {address} WHERE {whose} AND {where}")
     auth, acct = instance.ports["radius_auth"], instance.ports["radius_acct"]
     _sql(instance, "isp_router_setup", f"SET radius_port = {auth}, accounting_port = {acct} WHERE radius_address = '127.0.0.1'")
+    if instance.postgres.psql("SELECT to_regclass('isp_site')", database=DATABASE).strip():
+        value = f"VALUES ('isp_hotspot.radius_ports', '{auth},{acct}') ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+        instance.postgres.psql(f"INSERT INTO ir_config_parameter (key, value) {value}", database=DATABASE)
     _sql(instance, "isp_sms_gateway", f"SET url = {_quoted(instance.kannel.url)} WHERE driver = 'kannel' AND url LIKE 'http://127.0.0.1:%'")
 
 
