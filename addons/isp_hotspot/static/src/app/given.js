@@ -13,7 +13,7 @@ const PICTURE = { free: "gift", cash: "cash", momo: "phone", trial: "wifi" };
 export function given() {
     const list = h("ul.rows.card");
     const more = h("div");
-    const search = h("input", { type: "search", placeholder: _t("Code or telephone number"), "aria-label": _t("Search"), dir: "auto", autocapitalize: "off", autocomplete: "off", maxLength: 40 });
+    const search = h("input", { type: "search", placeholder: _t("Code or telephone number"), "aria-label": _t("Search"), autocapitalize: "off", autocomplete: "off", maxLength: 40 });
     let asked = 0;
     const load = async (before) => {
         const turn = ++asked;
@@ -96,7 +96,7 @@ function page(found, act) {
             open && !found.paused && found.counting !== "date" ? tile(_t("Pause"), () => act("pause")) : null,
             found.paused ? tile(_t("Go on"), () => act("resume")) : null,
             tile(_t("More time"), () => moreTime(act)),
-            open ? tile(_t("Other telephone"), () => ask(_t("Move to another telephone"), _t("Devices that use it now are put off; the rest of the time goes on where it is typed next."), _t("Move it"), () => act("move"))) : null,
+            open ? tile(_t("Other telephone"), () => ask(_t("Move to another telephone"), _t("Devices that use it now are put off; the rest of the time goes on where it is typed next."), _t("Move it"), () => act("move"), "button.big")) : null,
             open ? tile(_t("Block"), () => ask(_t("Block this token?"), _t("Whoever uses it is put off, and it is good for nobody."), _t("Block"), () => act("block"))) : null) : null,
         order?.method === "momo" && order.state === "done" && ["sold", "blocked"].includes(found.state) ? h("button.link.bad", { type: "button", onclick: () => ask(_t("Give the money back?"), _t("It goes back to the telephone that paid, and the code is good for nobody."), _t("Give it back"), () => act("refund")) }, _t("Give the money back")) : null,
         found.state === "blocked" ? action(_t("Unblock"), () => act("unblock")) : null,

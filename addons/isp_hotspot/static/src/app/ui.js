@@ -246,13 +246,13 @@ export function sheet(title, build) {
     return close;
 }
 
-/** Ask before something that cannot be taken back. */
-export function ask(title, text, yes, work) {
+/** Ask before something that cannot be taken back. `style` of the button: red, unless nothing is lost by it. */
+export function ask(title, text, yes, work, style = "button.big.danger") {
     sheet(title, (close) =>
         h("div", h("p", text), action(yes, async () => {
             await work();
             close();
-        }, "button.big.danger"), h("button.big.plain", { type: "button", onclick: close }, _t("Leave it")))
+        }, style), h("button.big.plain", { type: "button", onclick: close }, _t("Leave it")))
     );
 }
 
