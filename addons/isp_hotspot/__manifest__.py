@@ -26,6 +26,7 @@
         "views/isp_token_batch_views.xml",
         "views/isp_reseller_views.xml",
         "views/reseller_templates.xml",
+        "views/portal_templates.xml",
         "views/isp_site_views.xml",
         "views/isp_site_desk_views.xml",
         "views/isp_token_views.xml",

@@ -17,7 +17,8 @@ env = globals()["env"]  # of the shell
 DEMO = json.loads(os.environ["ISP_DEMO"])  # {"users": […], "folder": …, "router_secret": …}
 FOLDER = pathlib.Path(DEMO["folder"])
 sys.path.insert(0, str(FOLDER))
-import network  # noqa: E402  beside this file
+import hotspot  # noqa: E402  beside this file
+import network  # noqa: E402
 
 LINES = int(os.environ.get("ISP_DEMO_LINES") or 100_000)  # of each file, for a quicker demo
 ENGLISH, ARABIC = "en_US", "ar_001"
@@ -291,7 +292,7 @@ def name_both(record, arabic):
 
 def load_services():
     """Add-on services on business lines, a promotion with a voucher, a change of plan for next month."""
-    if not has("isp.subscription.service") or env["isp.subscription.service"].search_count([]):
+    if not has("isp.promotion") or env["isp.promotion"].search_count([]):
         return
     say("Services, a promotion and a change of plan")
     products = env["product.product"].create(
@@ -446,6 +447,12 @@ def load_network():
         network.load(env, DEMO, staff, say)
 
 
+def load_hotspots():
+    """Hotspots, their owners, tokens, orders, a batch, a reseller, a statement."""
+    if has("isp.site"):
+        hotspot.load(env, DEMO, staff, say)
+
+
 def preview_next_month():
     """Next month's bills wait to be looked at."""
     if not has("isp.billing.preview"):
@@ -483,6 +490,7 @@ for task in (
     load_cash_desk,
     load_wallet,
     load_network,
+    load_hotspots,
     preview_next_month,
     compile_pages,
 ):

@@ -61,6 +61,7 @@ def load_routers(env, demo, say):
                     "router_id": record.id,
                     "router_name": record.name,
                     "nas_ip": record.nas_ip,
+                    "pppoe": bool(router["payams"]),
                     "pppoe_interfaces": "ether2",
                     "pppoe_pool": f"100.64.{number}.2-100.64.{number}.254",
                     "pppoe_gateway": f"100.64.{number}.1",

@@ -59,15 +59,24 @@ USERS = [
         "group": "base.group_portal",
     },
 ]
+#: Who earns with WiFi tokens, each with a page of their own. "site" is a hotspot of demo/juba_net/hotspot.py.
+OWNERS = [
+    {"role": "Hotspot owner", "name": "Amina Lado", "login": "+211921000003", "password": "amina-juba", "page": "/wifi/app", "site": "tea"},
+    {"role": "Hotspot owner", "name": "يوسف آدم", "login": "+211925000004", "password": "yusuf-juba", "page": "/wifi/app", "site": "cafe", "lang": "ar_001"},
+]
+RESELLER = {"role": "Token reseller", "name": "Joseph Kenyi", "login": "joseph@kiosk.example", "phone": "+211921000007", "password": "joseph-juba", "page": "/my/reseller"}
 #: Of the demo's router 127.0.0.1, for tests with radclient.
 ROUTER_SECRET = "juba-core-2026"
 #: Simulated MikroTik routers (network.py), each for customers of some payams. "key" is its NAS identifier and its name in the simulator. The one
 #: that is "away" waits from the first day for somebody who pastes its line; until then it has an outage and a backlog.
 ROUTERS = [
     {"key": "juba-core", "name": "Juba core", "number": 1, "version": "7.24", "payams": ["Juba Town", "Kator", "Rejaf"]},
-    {"key": "munuki", "name": "Munuki tower", "number": 2, "version": "7.16.2", "payams": ["Munuki"], "hotspot": True},
+    {"key": "munuki", "name": "Munuki tower", "number": 2, "version": "7.16.2", "payams": ["Munuki"], "hotspot": True, "site": "market"},
     {"key": "wau", "name": "Wau", "number": 3, "version": "7.20.8", "payams": ["Wau North", "Rumbek Town", "Yambio Town", "Bentiu Town", "Malakal Centre"], "keeps": "fixed"},
     {"key": "torit", "name": "Torit", "number": 4, "version": "7.24", "payams": ["Nyong", "Yei Town", "Bor Town"], "keeps": "fixed", "away": True},
+    # Owners' own ones: a hotspot and no more.
+    {"key": "tea", "name": "Tea by the Nile", "number": 5, "version": "7.16.2", "payams": [], "hotspot": True, "site": "tea"},
+    {"key": "cafe", "name": "مقهى النيل الأبيض", "number": 6, "version": "7.24", "payams": [], "hotspot": True, "site": "cafe"},
 ]
 #: The key of a controller of radio links, which asks and reports by the API.
 API_KEY = "Controller of the radio links"
@@ -96,6 +105,9 @@ def _point_at_services(instance: Instance) -> None:
         _sql(instance, "isp_router_setup", f"SET nas_ip = {address} WHERE {whose} AND {where}")
     auth, acct = instance.ports["radius_auth"], instance.ports["radius_acct"]
     _sql(instance, "isp_router_setup", f"SET radius_port = {auth}, accounting_port = {acct} WHERE radius_address = '127.0.0.1'")
+    if instance.postgres.psql("SELECT to_regclass('isp_site')", database=DATABASE).strip():
+        value = f"VALUES ('isp_hotspot.radius_ports', '{auth},{acct}') ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+        instance.postgres.psql(f"INSERT INTO ir_config_parameter (key, value) {value}", database=DATABASE)
     _sql(instance, "isp_sms_gateway", f"SET url = {_quoted(instance.kannel.url)} WHERE driver = 'kannel' AND url LIKE 'http://127.0.0.1:%'")
 
 
@@ -135,6 +147,8 @@ def _load(instance: Instance, database: str) -> None:
     step("Loading Juba Net")
     facts = {
         "users": USERS,
+        "owners": OWNERS,
+        "reseller": RESELLER,
         "folder": str(LOADER.parent),
         "router_secret": ROUTER_SECRET,
         "routers": [{**router, "address": router_address(instance, router)} for router in ROUTERS],
@@ -157,8 +171,8 @@ def _progress(line: str) -> str | None:
 
 
 def logins() -> str:
-    rows = [(u["role"], u["login"], u["password"]) for u in USERS]
-    return "\n".join(f"  {role:18} {login:28} {password}" for role, login, password in rows)
+    rows = [(u["role"], u["login"], u["password"], u.get("page", "")) for u in [*USERS, *OWNERS, RESELLER]]
+    return "\n".join(f"  {role:18} {login:28} {password:14} {page}".rstrip() for role, login, password, page in rows)
 
 
 def telephone(instance: Instance) -> str:

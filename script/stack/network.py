@@ -22,6 +22,8 @@ from .shell import StackError, step
 
 #: How many are on line, over all routers.
 ON_LINE = 240
+#: And guests with a token, of each hotspot.
+GUESTS = 8
 #: Seconds between two changes of what devices take; between two looks for devices that have to dial again; between two reports
 #: of the equipment without RADIUS.
 MOVE, DIAL, REPORT = 2, 15, 300
@@ -36,7 +38,7 @@ class Network:
     def __init__(self, instance: Instance):
         self.instance = instance
         self.chance = random.Random(2026)
-        self.customers = self._customers()
+        self.customers = self._customers() + self._guests()
         self.process = None
         self.trouble = ""
         self._forget()
@@ -127,11 +129,28 @@ class Network:
         slow = [one for one in found if one["slow"]]
         others = [one for one in found if not one["slow"]]
         chosen = sorted(slow + self.chance.sample(others, min(ON_LINE, len(others))), key=lambda one: one["id"])
-        for one in chosen:
+        return self._with_devices(chosen)
+
+    def _with_devices(self, callers: list[dict]) -> list[dict]:
+        for one in callers:
             number = one["id"]
             one["mac"] = one["mac"] or _ADDRESS.format(number >> 24 & 255, number >> 16 & 255, number >> 8 & 255, number & 255)
             one["habit"] = self.chance.choice(_HABITS)
-        return chosen
+        return callers
+
+    def _guests(self) -> list[dict]:
+        """Holders of tokens who like to be on line, some of each hotspot; as ``_customers``."""
+        query = f"""
+            SELECT coalesce(json_agg(to_json(g)), '[]') FROM (
+                SELECT r.nas_identifier AS router, a.name, a.password, '' AS mac, 'hotspot' AS kind, a.id, 1000000 AS up, 4000000 AS down,
+                       row_number() OVER (PARTITION BY r.id ORDER BY t.id) AS rank
+                  FROM isp_token t JOIN isp_access a ON a.id = t.access_id JOIN isp_router r ON r.site_id = t.site_id
+                 WHERE t.state = 'in_use' AND a.state = 'allowed') g
+             WHERE g.rank <= {GUESTS}
+        """
+        if not self.instance.postgres.psql("SELECT to_regclass('isp_token')", database=demo.DATABASE).strip():
+            return []
+        return self._with_devices(json.loads(self.instance.postgres.psql(query, database=demo.DATABASE)))
 
     def _dial(self) -> None:
         """Devices that are not on dial, at routers that are set up."""

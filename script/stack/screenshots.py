@@ -117,6 +117,7 @@ def _pictures(url: str, only: str = "") -> None:
     _in_both_languages(url, users["Administrator"], _network, ("", "-phone"))
     _customer_usage(url, users["Customer (portal)"])
     _mobile_money(url, users)
+    _hotspots(url, users)
 
 
 def _in_both_languages(url: str, user: dict, take, sizes=("",)) -> None:
@@ -274,6 +275,44 @@ def _mobile_money(url: str, users: dict) -> None:
                 customer.page = telephone
                 _save(customer, f"telephone{suffix}")
                 reject.first.click()
+
+
+def _hotspots(url: str, users: dict) -> None:
+    """An owner's app, the page of that hotspot's guests, and all hotspots as staff see them; one owner has it in English, one in Arabic."""
+    from stack.browser import DESK, PHONE, tab
+
+    for owner, suffix in zip(demo.OWNERS, ("", "-arabic"), strict=True):
+        with tab(url, DESK) as office:
+            _enter(office, users["Administrator"])
+            (site,) = office.call("isp.site", "search_read", [("partner_id.name", "=", owner["name"])], ["slug"])
+            sold = [("site_id", "=", site["id"]), ("state", "=", "done"), ("method", "=", "momo"), ("token_id.state", "=", "in_use")]
+            (order,) = office.call("isp.token.order", "search_read", sold, ["uuid"], limit=1)
+        with tab(url, PHONE, owner.get("lang", "en")[:2]) as phone:
+            page = phone.page
+            page.goto(f"{url}/wifi/app")
+            page.click(".sign .link")
+            page.fill("input[type=tel]", owner["login"])
+            page.fill("input[type=password]", owner["password"])
+            page.click("button[type=submit]")
+            page.wait_for_selector(".home .today")
+            _save(phone, f"wifi-home{suffix}")
+            page.click("nav a[href='#/give']")
+            page.click(".choice button[data-value=momo]")
+            page.click(".offers button:nth-child(3)")
+            page.evaluate("document.activeElement.blur()")
+            _save(phone, f"wifi-give{suffix}")
+            for where, there, name in ((f"order/{order['uuid']}", ".slip .qr", "token"), ("money", ".statement", "money")):
+                page.goto(f"{url}/wifi/app#/{where}")
+                page.wait_for_selector(there)
+                _save(phone, f"wifi-{name}{suffix}")
+            page.goto(f"{url}/wifi/{site['slug']}")
+            _save(phone, f"wifi-guest{suffix}")
+    _in_both_languages(url, users["Billing manager"], _staff_hotspots)
+
+
+def _staff_hotspots(office, suffix: str) -> None:
+    office.open_action("isp_hotspot.action_isp_token_order")
+    _save(office, f"wifi-sales{suffix}")
 
 
 def _open_first(office, model: str, domain: list) -> None:

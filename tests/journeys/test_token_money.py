@@ -150,3 +150,18 @@ def test_given_up_then_paid_after_all(hotspot):
         env["payment.transaction"].browse(tx).action_wallet_ask()
     hotspot.poll()
     one_token(hotspot, order)
+
+
+def test_paid_out_while_somebody_sells(hotspot):
+    """A sale that is under way refers to the hotspot's row; the owner is paid out all the same, and it stands on the next statement."""
+    with env_of(hotspot.instance) as selling:
+        site = selling["isp.site"].search([("ssid", "=", "River")])
+        order = selling["isp.token.order"]._place(site, "under-way", "cash", offer=site.offer_ids[0])
+        selling.flush_all()
+        with env_of(hotspot.instance) as env:
+            site = env["isp.site"].search([("ssid", "=", "River")])
+            site.momo_msisdn = GUEST
+            statement = env["isp.site.statement"]._settle(site, asked_by_owner=True)
+            assert statement.amount > 0
+            assert statement.received == 500 * env["isp.token.order"].search_count([("method", "=", "momo"), ("state", "=", "done")])
+        assert order.state == "done"

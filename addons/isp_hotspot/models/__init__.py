@@ -1,3 +1,5 @@
+# Its table is there before the default of a site's tariff asks it.
+from . import isp_hotspot_tariff
 from . import isp_access
 from . import isp_router
 from . import isp_site
@@ -22,7 +24,6 @@ from . import isp_reseller_entry
 from . import isp_reseller_batch
 from . import isp_reseller_token
 from . import isp_token_order
-from . import isp_hotspot_tariff
 from . import isp_site_money
 from . import isp_site_statement
 from . import isp_site_day

@@ -114,7 +114,8 @@ class IspSiteDay(models.Model):
             Transaction: the caller's; cut off, nothing of it is booked
         """
         site = site.sudo()
-        site.lock_for_update()
+        # Sales that are under way refer to the site: they do not hinder, and stand on the next one.
+        site.lock_for_update(allow_referencing=True)
         company = site.company_id
         end = company._isp_utc(fields.Datetime.to_datetime(fields.Date.add(day, days=1)))
         if self.sudo().search_count([("site_id", "=", site.id), ("day", "=", day)], limit=1):

@@ -46,7 +46,7 @@ class IspSite(models.Model):
 
     def _hold_money(self):
         """Nobody else settles or gives back before this transaction ends. Who had begun before is run again: the row was written."""
-        self.lock_for_update()
+        self.lock_for_update(allow_referencing=True)
         self.env.cr.execute("UPDATE isp_site SET write_date = %s WHERE id = ANY(%s)", [fields.Datetime.now(), self.ids])
 
     def _goes_back(self):
@@ -105,7 +105,7 @@ class IspSite(models.Model):
         """The owner wants the money now. :return: as ``_app_money`` :raise UserError: nothing is due, no number, or again within an hour"""
         self.ensure_one()
         self._need_open()
-        self.lock_for_update()
+        self.lock_for_update(allow_referencing=True)
         last = self.sudo().statement_ids.sorted("id")[-1:]
         if last and last.create_date > fields.Datetime.now() - timedelta(hours=1):
             raise UserError(self.env._("You were paid out a moment ago. Try again in an hour."))

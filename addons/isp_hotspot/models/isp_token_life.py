@@ -8,6 +8,7 @@ from odoo.tools import SQL
 
 from ..engine import life
 from .isp_token import GOOD, STEPS
+from .isp_token_batch import life_text
 from .isp_token_follow import EVER
 
 
@@ -94,7 +95,7 @@ class IspToken(models.Model):
             token._lengthen(seconds, facts[token.id])
             if token.state in ("expired", "used_up"):
                 token._set_state("in_use" if facts[token.id]["first"] or token.first_used else "sold" if token.sold_at else "made", ended_at=False)
-        tokens._note("extended", f"+{seconds} s {note}".strip())
+        tokens._note("extended", " · ".join(filter(None, [self.env._("%(time)s more", time=life_text(self.env, seconds)), note])))
 
     def _lengthen(self, seconds, facts):
         """Move the end. Where it was over, the new time begins now, not then; a last day that is over begins anew.

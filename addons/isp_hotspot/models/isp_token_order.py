@@ -3,10 +3,12 @@ import json
 import logging
 from datetime import timedelta
 
+from babel.units import format_unit
 from psycopg2 import errors
 
 from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError
+from odoo.tools.misc import babel_locale_parse
 
 from odoo.addons.isp_momo import const as wallet_const
 from odoo.addons.isp_momo.tools.link import link
@@ -278,16 +280,9 @@ class IspTokenOrder(models.Model):
         return order.env._("WiFi %(ssid)s: code %(code)s, %(time)s. Join the WiFi, open any page and type it.", **values)
 
     def _time_text(self):
-        """:return: "3 h", "1 day" … in the language of the context"""
+        """:return: "3 hours", "1 day" … in the language of the context, as its grammar has it"""
         count, unit = life.split(self.seconds)
-        words = {
-            "minute": self.env._("%s min", count),
-            "hour": self.env._("1 hour") if count == 1 else self.env._("%s hours", count),
-            "day": self.env._("1 day") if count == 1 else self.env._("%s days", count),
-            "week": self.env._("1 week") if count == 1 else self.env._("%s weeks", count),
-            "month": self.env._("1 month") if count == 1 else self.env._("%s months", count),
-        }
-        return words[unit]
+        return format_unit(count, f"duration-{unit}", locale=babel_locale_parse(self.env.lang or "en_US"))
 
     # === What is shown ===
 

@@ -38,7 +38,7 @@ class IspTokenPrint(models.Model):
     company_id = fields.Many2one(related="batch_id.company_id", store=True)
     user_id = fields.Many2one("res.users", string="By", readonly=True, default=lambda self: self.env.user)
     paper = fields.Selection(PAPERS, required=True, readonly=True)
-    lang = fields.Char(string="Language", required=True, readonly=True)
+    lang = fields.Selection(lambda self: self.env["res.lang"].get_installed(), string="Language", required=True, readonly=True)
     first = fields.Integer(string="From number", required=True, readonly=True)
     last = fields.Integer(string="To number", required=True, readonly=True)
     state = fields.Selection([("waiting", "Being printed"), ("done", "Ready")], required=True, readonly=True, default="waiting")

@@ -593,7 +593,7 @@ class TestCaptivePages(CaptiveCommon, HttpCase):
     def test_language(self):
         self.env["ir.module.module"].search([("name", "=", "isp_hotspot")])._update_translations(["ar_001"], overwrite=True)
         html = self._get(lang="ar").text
-        self.assertIn("ساعة واحدة", html, "an offer with a usual name")
+        self.assertIn(">ساعة<", html, "an offer with a usual name")
         self.assertNotIn("1 hour", html)
         self.offer.name = "Happy hour"
         self.assertIn("Happy hour", self._get(lang="ar").text)

@@ -24,7 +24,7 @@ class TestDesk(BatchCommon):
         self._form(token, "extend", amount=2, unit="hour")
         self.assertEqual(token.seconds, 3600 + 7200)
         events = [(event.what, event.note) for event in token.event_ids.sorted("id")]
-        self.assertEqual(events, [("paused", "he asked"), ("resumed", "he asked"), ("moved", "he asked"), ("blocked", "he asked"), ("unblocked", "he asked"), ("extended", "+7200 s he asked")])
+        self.assertEqual(events, [("paused", "he asked"), ("resumed", "he asked"), ("moved", "he asked"), ("blocked", "he asked"), ("unblocked", "he asked"), ("extended", "2 hours more · he asked")])
         self.assertEqual(token.event_ids.user_id, self.manager)
         self.assertNotIn("Auth-Type", self._log_in(token)[0])
 

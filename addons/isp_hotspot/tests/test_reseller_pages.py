@@ -85,3 +85,11 @@ class TestResellerPages(ResellerCommon, HttpCase):
             answer = self.url_open(f"/isp/hotspot/batch/{batch.id}/codes.csv")
             self.assertEqual(answer.status_code, status, user.login)
             self.assertEqual(batch.token_ids[0].code in answer.text, status == 200)
+
+    def test_the_way_from_the_portal(self):
+        """Who logs in at the common door finds the own page, and not the other's."""
+        for user, own, others in ((self.seller, "/my/reseller", "/wifi/app"), (self.owner, "/wifi/app", "/my/reseller")):
+            self._as(user)
+            page = self.url_open("/my/home").text
+            self.assertIn(f'href="{own}"', page)
+            self.assertNotIn(f'href="{others}"', page)

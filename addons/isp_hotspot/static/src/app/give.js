@@ -3,7 +3,7 @@
 import { app, Away, call, change, sync, trySync, uuid } from "./net.js";
 import { find, give as take, reserved } from "./queue.js";
 import { isMtn, isPhone, latin, whole } from "./rules.js";
-import { action, choice, copy, field, form, h, header, icon, listenWhile, ltr, money, qr, span, toast } from "./ui.js";
+import { action, choice, copy, field, form, h, header, icon, listenWhile, ltr, money, qr, span, toast, when } from "./ui.js";
 import { _t, lang, languages } from "./words.js";
 
 const OWN = "own";
@@ -197,20 +197,20 @@ function codeCard(found) {
     const { token } = found;
     const time = span(found.seconds || token.seconds);
     const told = found.state === "done";
-    const lines = [`WiFi: ${app.site.ssid || app.site.name}`, token.password ? `${_t("User")}: ${token.code}` : `${_t("Code")}: ${token.code}`, token.password ? `${_t("Password")}: ${token.password}` : "", `${time}`, token.url].filter(Boolean);
+    const lines = [`${_t("WiFi")}: ${app.site.ssid || app.site.name}`, token.password ? `${_t("User")}: ${token.code}` : `${_t("Code")}: ${token.code}`, token.password ? `${_t("Password")}: ${token.password}` : "", `${time}`, token.url].filter(Boolean);
     const text = lines.join("\n");
     const number = latin(found.phone || "").replace(/\D/g, "").replace(/^0(?=9\d{8}$)/, "211");
     const code = h("b.code", { dir: "ltr", title: _t("Copy"), onclick: () => copy(token.code) }, token.code);
     const links = [
         navigator.share ? h("button.tile", { type: "button", onclick: () => navigator.share({ text }).catch((error) => error.name === "AbortError" || toast(error.message, true)) }, icon("share"), _t("Share")) : h("button.tile", { type: "button", onclick: () => copy(text) }, icon("copy"), _t("Copy")),
-        h("a.tile", { href: `sms:${number ? `+${number}` : ""}?body=${encodeURIComponent(text)}` }, icon("sms"), "SMS"),
+        h("a.tile", { href: `sms:${number ? `+${number}` : ""}?body=${encodeURIComponent(text)}` }, icon("sms"), _t("SMS")),
         h("a.tile", { href: `https://wa.me/${number}?text=${encodeURIComponent(text)}`, target: "_blank", rel: "noreferrer" }, icon("phone"), "WhatsApp"),
         h("button.tile", { type: "button", onclick: () => print() }, icon("print"), _t("Print")),
     ];
     return [
         h("section.card.slip",
             app.site.name === app.site.ssid ? null : h("small.who", app.site.name),
-            h("p", "WiFi: ", h("b", { dir: "auto" }, app.site.ssid || app.site.name)),
+            h("p", _t("WiFi"), ": ", h("b", { dir: "auto" }, app.site.ssid || app.site.name)),
             h("small", token.password ? _t("User") : _t("Code")), code,
             token.password ? h("small", _t("Password")) : null, token.password ? h("b.code", { dir: "ltr" }, token.password) : null,
             h("p", h("b", time), found.method === "free" ? ` · ${_t("free")}` : ` · ${money(found.amount ?? found.price)}`),
@@ -247,7 +247,7 @@ function pending(item) {
     };
     return h("section.card",
         h("p", h("code", { dir: "ltr" }, item.token?.code || "…"), " · ", item.method === "free" ? _t("free") : money(item.price), item.phone ? [" · ", ltr(item.phone)] : null),
-        h("small", new Date(item.at).toLocaleString()),
+        h("small", when(item.at / 1000)),
         item.reason ? h("p.bad", { dir: "auto" }, item.reason) : h("p.hint", item.cancel ? _t("To be taken back") : _t("Waiting for the network")),
         item.reason ? action(_t("Try again"), () => retry({}), "button.big.plain") : null,
         item.reason && item.phone ? action(_t("Again, without SMS"), () => retry({ phone: "" }), "button.big.plain") : null,

@@ -13,7 +13,7 @@ const PICTURE = { free: "gift", cash: "cash", momo: "phone", trial: "wifi" };
 export function given() {
     const list = h("ul.rows.card");
     const more = h("div");
-    const search = h("input", { type: "search", placeholder: _t("Code or telephone number"), "aria-label": _t("Search"), dir: "auto", autocapitalize: "off", autocomplete: "off", maxLength: 40 });
+    const search = h("input", { type: "search", placeholder: _t("Code or telephone number"), "aria-label": _t("Search"), autocapitalize: "off", autocomplete: "off", maxLength: 40 });
     let asked = 0;
     const load = async (before) => {
         const turn = ++asked;
@@ -83,7 +83,7 @@ function page(found, act) {
     const open = ["made", "sold", "in_use"].includes(found.state);
     return [
         h("section.card.token",
-            h(`em.badge.${found.state}`, found.paused ? _t("paused") : STATE()[found.state]),
+            h(`em.badge.${found.paused ? "waiting" : found.state}`, found.paused ? _t("paused") : STATE()[found.state]),
             h("b.code", { dir: "ltr", onclick: () => copy(found.code) }, found.code),
             found.password ? h("p", _t("Password"), ": ", h("code", { dir: "ltr" }, found.password)) : null,
             open ? h("p.left", clock(found), h("small", _t("left"))) : null,
@@ -91,12 +91,12 @@ function page(found, act) {
         h("section.card", h("dl.two",
             fact(_t("Time"), found.seconds ? span(found.seconds) : ""), fact(_t("Devices at once"), found.devices), fact(_t("Speed"), found.rate ? ltr(found.rate) : ""),
             fact(_t("Data used"), bytes(found.bytes)), fact(_t("Data left"), found.data_left === null ? "" : bytes(found.data_left)), fact(_t("First used"), found.first ? when(found.first) : ""),
-            order ? [fact(_t("Paid"), order.method === "free" ? _t("free") : `${METHOD()[order.method]}, ${money(order.amount)}`), fact(_t("Given to"), order.phone ? ltr(order.phone) : ""), fact(_t("By"), order.by), fact(_t("On"), when(order.at))] : fact(_t("Batch"), found.batch))),
+            order ? [fact(_t("Paid"), order.method === "free" ? _t("free") : `${METHOD()[order.method]} · ${money(order.amount)}`), fact(_t("Given to"), order.phone ? ltr(order.phone) : ""), fact(_t("By"), order.by), fact(_t("On"), when(order.at))] : fact(_t("Batch"), found.batch))),
         open || found.state === "expired" || found.state === "used_up" ? h("div.tiles",
             open && !found.paused && found.counting !== "date" ? tile(_t("Pause"), () => act("pause")) : null,
             found.paused ? tile(_t("Go on"), () => act("resume")) : null,
             tile(_t("More time"), () => moreTime(act)),
-            open ? tile(_t("Other telephone"), () => ask(_t("Move to another telephone"), _t("Devices that use it now are put off; the rest of the time goes on where it is typed next."), _t("Move it"), () => act("move"))) : null,
+            open ? tile(_t("Other telephone"), () => ask(_t("Move to another telephone"), _t("Devices that use it now are put off; the rest of the time goes on where it is typed next."), _t("Move it"), () => act("move"), "button.big")) : null,
             open ? tile(_t("Block"), () => ask(_t("Block this token?"), _t("Whoever uses it is put off, and it is good for nobody."), _t("Block"), () => act("block"))) : null) : null,
         order?.method === "momo" && order.state === "done" && ["sold", "blocked"].includes(found.state) ? h("button.link.bad", { type: "button", onclick: () => ask(_t("Give the money back?"), _t("It goes back to the telephone that paid, and the code is good for nobody."), _t("Give it back"), () => act("refund")) }, _t("Give the money back")) : null,
         found.state === "blocked" ? action(_t("Unblock"), () => act("unblock")) : null,

@@ -3,7 +3,7 @@
 import { app, call, keepSite } from "./net.js";
 import { unsynced } from "./queue.js";
 import { read, write } from "./store.js";
-import { bytes, clock, h, header, icon, money, when } from "./ui.js";
+import { bytes, clock, h, header, icon, listenWhile, money, when } from "./ui.js";
 import { _t } from "./words.js";
 
 const EVERY = 20000;
@@ -35,20 +35,32 @@ export function home() {
         await load();
         const again = setInterval(() => (body.isConnected ? document.hidden || load() : clearInterval(again)), EVERY);
     };
+    const notes = h("div", notices());
+    let count = untold();
+    listenWhile(notes, () => {
+        notes.replaceChildren(...notices());
+        // What was told to the server is in its figures now.
+        if (untold() < count) {
+            load();
+        }
+        count = untold();
+    });
     start();
-    return h("div", header(app.site.name, null), notices(), body);
+    return h("div", header(app.site.name, null), notes, body);
 }
 
+const untold = () => (app.local ? unsynced(app.local).length : 0);
+
 function notices() {
-    const box = h("div");
+    const notes = [];
     if (app.site.state === "blocked") {
-        box.append(h("p.banner.bad", _t("This hotspot was closed by %(company)s. Nothing can be given or sold.", { company: app.site.company }), app.site.phone ? h("a", { href: `tel:${app.site.phone}` }, ` ${app.site.phone}`) : null));
+        notes.push(h("p.banner.bad", _t("This hotspot was closed by %(company)s. Nothing can be given or sold.", { company: app.site.company }), app.site.phone ? h("a", { href: `tel:${app.site.phone}` }, ` ${app.site.phone}`) : null));
     }
-    const count = app.local ? unsynced(app.local).length : 0;
+    const count = untold();
     if (count) {
-        box.append(h("a.banner", { href: "#/unsynced" }, _t("Not yet told to the server: %(count)s", { count })));
+        notes.push(h("a.banner", { href: "#/unsynced" }, _t("Not yet told to the server: %(count)s", { count })));
     }
-    return box;
+    return notes;
 }
 
 function parts(found) {
@@ -83,4 +95,4 @@ const none = { count: 0, amount: 0 };
 const stat = (value, label) => h("div.card.stat", h("b", value), h("small", label));
 
 const useRow = (row) =>
-    h("li", h("a", { href: `#/token/${row.id}` }, h(row.online ? "i.dot.on" : "i.dot", { title: row.online ? _t("online") : _t("not online") }), h("code", { dir: "ltr" }, row.code), row.paused ? h("em.badge", _t("paused")) : null, clock(row)));
+    h("li", h("a", { href: `#/token/${row.id}` }, h(row.online ? "i.dot.on" : "i.dot", { title: row.online ? _t("online") : _t("not online") }), h("code", { dir: "ltr" }, row.code), row.paused ? h("em.badge.waiting", _t("paused")) : null, clock(row)));

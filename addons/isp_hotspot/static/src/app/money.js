@@ -25,7 +25,7 @@ function parts(found, draw) {
             found.can ? action(_t("Pay out now"), () => ask(_t("Pay out now"), _t("%(amount)s go to the number %(number)s.", { amount: money(found.due), number }), _t("Pay out"), async () => {
                 draw(await call("payout"));
                 toast(_t("It is on its way."));
-            })) : app.site.momo ? null : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number")),
+            }, "button.big")) : app.site.momo ? null : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number")),
             h("p.hint", tariff.from ? _t("From %(amount)s on it is paid out by itself every night.", { amount: money(tariff.from) }) : _t("It is paid out by itself every night."))),
         h("section.card",
             h("h2", _t("Since the beginning")),
@@ -38,5 +38,5 @@ function parts(found, draw) {
 }
 
 const row = (one) =>
-    h("li.order", h("span", h("b", ltr(one.name)), h("small", when(one.at), one.number ? [" · ", ltr(`+${one.number}`)] : null), h("small", _t("%(received)s received, %(commission)s commission", { received: money(one.received), commission: money(one.commission) }))),
+    h("li.order.statement", h("span.middle", h("b", ltr(one.name)), h("small", when(one.at)), one.number ? h("small", ltr(`+${one.number}`)) : null, h("small", _t("%(received)s received, %(commission)s commission", { received: money(one.received), commission: money(one.commission) }))),
         h("span.end", h("b", money(one.amount)), h(`em.badge.${one.state}`, STATE()[one.state])));

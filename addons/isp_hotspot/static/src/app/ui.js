@@ -77,9 +77,12 @@ export function money(amount) {
 
 const unit = (count, name) => new Intl.NumberFormat(locale(), { style: "unit", unit: name, unitDisplay: "long" }).format(count);
 
-/** A span in the largest whole unit: 3 hours, 1 month. */
+/** A span in the largest whole unit: 3 hours, 1 month; what is longer than two days and no whole number of them with its hours. */
 export function span(seconds) {
     const units = [["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600]];
+    if (seconds > 172800 && seconds % 86400 && seconds % 3600 === 0) {
+        return `${unit(Math.floor(seconds / 86400), "day")} + ${unit((seconds % 86400) / 3600, "hour")}`;
+    }
     const [name, size] = units.find(([, length]) => seconds && seconds % length === 0) || ["minute", 60];
     return unit(Math.ceil(seconds / size), name);
 }
@@ -108,7 +111,7 @@ export function bytes(count) {
 export function when(stamp) {
     const moment = new Date(stamp * 1000);
     const today = moment.toDateString() === new Date().toDateString();
-    return moment.toLocaleString(locale(), today ? { timeStyle: "short" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    return moment.toLocaleString(locale(), today ? { timeStyle: "short" } : { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
 }
 
 /** Letters and numbers that are read from left to right in every language. */
@@ -232,20 +235,24 @@ export function sheet(title, build) {
     const dialog = h("dialog.sheet");
     const close = () => dialog.close();
     dialog.append(h("h2", title), build(close));
-    dialog.onclose = () => dialog.remove();
+    dialog.onclose = () => {
+        // What it said last is read after it is gone.
+        document.body.append(...dialog.querySelectorAll(".toast"));
+        dialog.remove();
+    };
     dialog.addEventListener("click", (event) => event.target === dialog && close());
     document.body.append(dialog);
     dialog.showModal();
     return close;
 }
 
-/** Ask before something that cannot be taken back. */
-export function ask(title, text, yes, work) {
+/** Ask before something that cannot be taken back. `style` of the button: red, unless nothing is lost by it. */
+export function ask(title, text, yes, work, style = "button.big.danger") {
     sheet(title, (close) =>
         h("div", h("p", text), action(yes, async () => {
             await work();
             close();
-        }, "button.big.danger"), h("button.big.plain", { type: "button", onclick: close }, _t("Leave it")))
+        }, style), h("button.big.plain", { type: "button", onclick: close }, _t("Leave it")))
     );
 }
 
