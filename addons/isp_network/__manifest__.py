@@ -2,7 +2,7 @@
 {
     "name": "ISP: network",
     "summary": "Routers, log-ins, RADIUS answered from the database, sessions and usage counted once",
-    "version": "19.0.5.3.0",
+    "version": "19.0.5.7.0",
     "development_status": "Alpha",
     "category": "Services/ISP",
     "author": "Juba Net contributors",

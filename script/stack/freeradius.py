@@ -14,6 +14,7 @@ from .shell import StackError, chown, kill_group, private_dir, run, spawn, stop,
 _HEALTH_IP = "127.0.0.127"
 #: Seconds between two looks at the routers and log-ins of the database.
 _REFRESH = 60
+#: Where the files of ``radius_files`` lie.
 _CLIENTS, _USERS = "clients.conf", "policy/users_fallback"
 
 
@@ -119,11 +120,9 @@ class FreeRadius:
         """The files made of the database's rows; without a database those of last time."""
         made = {}
         self.left_out = []
-        for name, query, write in (
-            (_CLIENTS, radius_files.ROUTERS, radius_files.clients),
-            (_USERS, radius_files.ACCESSES, radius_files.users),
-        ):
+        for name in (_CLIENTS, _USERS):
             path = self.dir / name
+            query, write = radius_files.FILES[path.name]
             try:
                 made[name], left = write(self.postgres.psql(query, database=self.database, role="odoo"))
                 self.left_out += left

@@ -119,3 +119,7 @@ def users(rows: str) -> tuple[str, list[str]]:
         body = ",\n\t".join(reply)
         parts.append(f'"{name}"\tCleartext-Password := "{password}"\n\t{body}\n')
     return "".join(parts), left
+
+
+#: The files: what is asked of the database, and what its answer becomes.
+FILES = {"clients.conf": (ROUTERS, clients), "users_fallback": (ACCESSES, users)}

@@ -9,7 +9,9 @@ import re
 
 _SPEED = r"\d{1,10}[kM]?"
 _PAIR = rf"{_SPEED}(/{_SPEED})?"
-_RATE = re.compile(rf"{_PAIR}( {_PAIR}( {_PAIR}( \d{{1,4}}(/\d{{1,4}})?( [1-8]( {_PAIR})?)?)?)?)?", re.A)
+_RATE = re.compile(rf"(?P<rate>{_PAIR})( {_PAIR}( {_PAIR}( \d{{1,4}}(/\d{{1,4}})?( [1-8]( (?P<least>{_PAIR}))?)?)?)?)?", re.A)
+#: Bit/s of the letter after a number.
+_UNITS = {"k": 1_000, "M": 1_000_000}
 
 #: Seconds over which RouterOS takes the average that decides whether a burst may go on.
 BURST_TIME = 8
@@ -48,6 +50,8 @@ def rate_limit(down_kbps: int, up_kbps: int, burst_down_kbps: int = 0) -> str:
     '10000000k/2048k'
     >>> rate_limit(0, 512, burst_down_kbps=4096)
     '512k/10000000k'
+    >>> rate_limit(2048, 0, burst_down_kbps=4096)
+    '10000000k/2048k 10000000k/4096k 10000000k/2048k 8/8'
 
     >>> rate_limit(-1, 5)
     Traceback (most recent call last):
@@ -61,9 +65,9 @@ def rate_limit(down_kbps: int, up_kbps: int, burst_down_kbps: int = 0) -> str:
     never = 10_000_000
     up, down = up_kbps or never, down_kbps or never
     rate = f"{up}k/{down}k"
-    if not (down_kbps and up_kbps and burst_down_kbps > down_kbps):
+    if not (down_kbps and burst_down_kbps > down_kbps):
         return rate
-    burst_up = up * burst_down_kbps // down
+    burst_up = up * burst_down_kbps // down if up_kbps else never
     return f"{rate} {burst_up}k/{burst_down_kbps}k {rate} {BURST_TIME}/{BURST_TIME}"
 
 
@@ -74,5 +78,20 @@ def is_rate(text: str) -> bool:
     [True, True, True, True]
     >>> [is_rate(text) for text in ("", "fast", "1M /2M", "1M/2M; reboot", "1G/1G", "1M/2M 8/8 9/9 9/9 9", "١M/٢M")]
     [False, False, False, False, False, False, False]
+
+    No speed is 0, which no page of the manual explains; and nobody is promised more than the speed itself:
+
+    >>> [is_rate(text) for text in ("0/0", "0", "512k/0k", "1M/2M 0/0 0/0 0/0 8 512k/2M", "1M/2M 0/0 0/0 0/0 8 512k/2001k", "1M 0 0 0 8 1M/1001k")]
+    [False, False, False, True, False, False]
     """
-    return bool(_RATE.fullmatch(text))
+    found = _RATE.fullmatch(text)
+    if not found:
+        return False
+    rate, least = _bits(found["rate"]), _bits(found["least"] or "0")
+    return min(rate) > 0 and all(low <= high for low, high in zip(least, rate, strict=True))
+
+
+def _bits(pair: str) -> list[int]:
+    """:return: bit/s of upload and download; one speed alone is for both"""
+    speeds = [int(text.rstrip("kM")) * _UNITS.get(text[-1], 1) for text in pair.split("/")]
+    return speeds if len(speeds) == 2 else speeds * 2

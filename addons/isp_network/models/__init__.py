@@ -5,6 +5,7 @@ from . import isp_plan_rate
 from . import isp_fup
 from . import isp_fup_step
 from . import isp_access
+from . import isp_readonly_mixin
 from . import isp_router
 from . import isp_router_wire
 from . import isp_router_keep

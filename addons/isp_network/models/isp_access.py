@@ -16,8 +16,8 @@ _WIRE_FIELDS = {"name", "state", "plan_id", "valid_until", "quota_bytes", "quota
 _WIRE_FIELDS |= {"topup_bytes", "topup_until", "ip_pool", "ipv6_prefix", "ipv6_link", "use_seconds", "own_rate", "zone", "mac_bound"}
 #: Letters and digits that are not mistaken for one another on paper or on the phone.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-MAC = re.compile(r"^([0-9A-F]{2}:){5}[0-9A-F]{2}$")
-POOL = re.compile(r"^[\w.-]{1,64}$", re.A)
+MAC = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}")
+POOL = re.compile(r"[\w.-]{1,64}", re.A)
 
 
 class IspAccess(models.Model):
@@ -127,7 +127,7 @@ class IspAccess(models.Model):
         for access in self:
             if (access.mac_login or access.mac_bound) and not access.mac:
                 raise ValidationError(self.env._("%(name)s cannot log in by a MAC address: none is known.", name=access.name))
-            if access.mac and not MAC.match(access.mac):
+            if access.mac and not MAC.fullmatch(access.mac):
                 raise ValidationError(self.env._("%(mac)s is not a MAC address like AA:BB:CC:DD:EE:FF.", mac=access.mac))
 
     @api.constrains("static_ip")
@@ -157,7 +157,7 @@ class IspAccess(models.Model):
     def _check_pool_names(self, records, names):
         for record in records:
             for pool in filter(None, (record[name] for name in names)):
-                if not POOL.match(pool):
+                if not POOL.fullmatch(pool):
                     raise ValidationError(
                         self.env._("%(pool)s is not the name of a pool: letters, digits, dot, dash and underscore.", pool=pool)
                     )

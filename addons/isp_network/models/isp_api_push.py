@@ -48,8 +48,8 @@ class IspApiPush(models.Model):
     # === Actions ===
 
     def action_count_again(self):
-        """Count what could not be counted, where the reason is gone."""
-        self.env["isp.api.push"].check_access("write")
+        """Count what could not be counted, as it came, where the reason is gone."""
+        self.check_access("read")
         for (device, router), pushes in self.filtered(lambda p: p.state == "quarantined").grouped(lambda p: (p.device_id, p.router_id)).items():
             self.sudo()._take(device.company_id, device.name, router.sudo(), [json.loads(push.payload) for push in pushes])
 

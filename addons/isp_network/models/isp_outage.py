@@ -30,7 +30,7 @@ class IspOutage(models.Model):
 
     _name = "isp.outage"
     _description = "Outage"
-    _inherit = ["mail.thread"]
+    _inherit = ["isp.readonly.mixin", "mail.thread"]
     _order = "started desc, id desc"
 
     router_id = fields.Many2one("isp.router", readonly=True, ondelete="restrict", index="btree_not_null", help="Blank: our own server, power or line.")
@@ -43,7 +43,7 @@ class IspOutage(models.Model):
     line_ids = fields.One2many("isp.outage.line", "outage_id", readonly=True)
     affected = fields.Integer(string="Customers' lines", readonly=True, help="On line when it began.")
     told = fields.Datetime(string="Customers told", readonly=True, copy=False, tracking=True)
-    creditable = fields.Boolean(string="Lines were down", help="Off: customers were on line all the same, as when only our server had no power. Nothing is credited.", tracking=True)
+    creditable = fields.Boolean(string="Lines were down", readonly=True, help="Off: customers were on line all the same, as when only our server had no power. Nothing is credited.", tracking=True)
     credit_total = fields.Monetary(string="To credit", compute="_compute_credit_total")
     credited = fields.Datetime(string="Credits booked", readonly=True, copy=False, tracking=True)
     currency_id = fields.Many2one(related="company_id.currency_id")

@@ -28,7 +28,7 @@ MAX_FAILURES = 50
 BATCH = 500
 #: Accesses of one job that brings a router up to date: each round reads its menus once, whatever their number.
 SYNC_BATCH = 5000
-_SECRET = re.compile(r"^[!#-&(-\[\]-~]{6,64}$")
+_SECRET = re.compile(r"[!#-&(-\[\]-~]{6,64}")
 
 
 class IspRouter(models.Model):
@@ -65,6 +65,9 @@ class IspRouter(models.Model):
     zone = fields.Integer(readonly=True, copy=False, help="Hotspot whose log-ins are good here.")
     outside = fields.Boolean(
         string="Somebody else's", readonly=True, copy=False, help="Only log-ins of its zone are answered and counted here: whoever owns it knows its RADIUS secret."
+    )
+    setup_user_id = fields.Many2one(
+        "res.users", string="May be set up by", copy=False, help="This technician may set it up, and so sees its secrets, until that has succeeded. Blank: administrators only, once it has secrets."
     )
     note = fields.Text()
     failures = fields.Integer(readonly=True, copy=False, help="Times in a row the router did not answer.")
@@ -137,7 +140,7 @@ class IspRouter(models.Model):
     def _check_radius_secret(self):
         """What stands in FreeRADIUS's configuration file between quotes must not end them."""
         for router in self.sudo():
-            if router.radius_secret and not _SECRET.match(router.radius_secret):
+            if router.radius_secret and not _SECRET.fullmatch(router.radius_secret):
                 raise ValidationError(
                     self.env._("A RADIUS secret has 6 to 64 letters, digits or signs; no spaces, quotes or backslash.")
                 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.translate import LazyTranslate
 
 from odoo.addons.isp_secret.tools.secret import decrypt, encrypt
@@ -45,9 +45,13 @@ class IspRouterSetup(models.Model):
 
     The line holds a random token, of which only the digest is kept. The script is made when the router asks for it, holds the secrets, and is
     stored nowhere. Idempotent: the same script twice changes nothing; a new line may be made at any time and ends the old one.
+
+    Whoever has a line has the router's secrets. A technician gets lines for new routers, for those without secrets, and for those that name him
+    (``setup_user_id``: the one who began, until the router reports that all went well, or whom an administrator chose).
     """
 
     _name = "isp.router.setup"
+    _inherit = ["isp.readonly.mixin"]
     _description = "Set-up of a router"
     _order = "id desc"
     _rec_name = "router_name"
@@ -284,6 +288,12 @@ class IspRouterSetup(models.Model):
 
     # === CRUD ===
 
+    def write(self, vals):
+        """Once there is a line it stays with its router."""
+        if not self.env.su and not vals.keys().isdisjoint(("router_id", "company_id")) and any(setup.state != "draft" for setup in self):
+            raise AccessError(self.env._("The router of a set-up that has begun stays. Make a new set-up."))
+        return super().write(vals)
+
     @api.ondelete(at_uninstall=False)
     def _unlink_only_drafts(self):
         if self.filtered(lambda s: s.state in ("fetched", "done", "failed")):
@@ -294,10 +304,13 @@ class IspRouterSetup(models.Model):
     def action_make_line(self):
         """Make the token and show the line, once. A line made before no longer works."""
         self.ensure_one()
-        self.check_access("write")
+        by_technician = self._check_may_set_up()
         self._need_complete()
         setup = self.sudo()
         setup._ensure_router()
+        if by_technician:
+            setup.router_id.setup_user_id = self.env.user
+        setup.search([("router_id", "=", setup.router_id.id), ("token_hash", "!=", False)]).token_hash = False
         token = secrets.token_urlsafe(24)
         minutes = setup._minutes()
         setup.write(
@@ -332,7 +345,7 @@ class IspRouterSetup(models.Model):
 
     def action_undone(self):
         """The undo script has run: our side forgets the log-in to its API."""
-        self.check_access("write")
+        self._check_may_set_up()
         setups = self.sudo().filtered(lambda s: s.state != "draft")
         setups.write({"state": "undone", "token_hash": False, "api_password_encrypted": False})
         for router in setups.router_id:
@@ -363,6 +376,20 @@ class IspRouterSetup(models.Model):
     def _minutes(self):
         text = self.env["ir.config_parameter"].sudo().get_param("isp_network.setup_minutes", "60")
         return min(max(int(text), 5), 1440) if text.isdecimal() else 60
+
+    def _check_may_set_up(self):
+        """:return: whether a technician does it, who is not an administrator
+        :raise AccessError: their router is none that this user may set up
+        """
+        self.check_access("write")
+        if self.env.su:
+            return False
+        administrator = self.env.user.has_group("isp_base.group_isp_administrator")
+        self.router_id.check_access("write" if administrator else "read")
+        for router in self.sudo().router_id if not administrator else ():
+            if router.setup_user_id != self.env.user and (router.setup_user_id or router.radius_secret or router.api_user):
+                raise AccessError(self.env._("%(name)s is set up already, or somebody else is at it. An administrator may name you on the router: May be set up by.", name=router.name))
+        return not administrator
 
     def _need_complete(self):
         """:raise UserError: what is missing, in words"""
@@ -513,6 +540,8 @@ class IspRouterSetup(models.Model):
                 "hotspot_off": said.get("hotspot-mode") in ("false", "no"),
             }
         )
+        if not errors:
+            self.router_id.setup_user_id = False
         self._log("report", address, _lt("failed: %(steps)s", steps=errors) if errors else _lt("done"))
         self._hand_over(said.get("port", ""))
         self._queue_look(2)

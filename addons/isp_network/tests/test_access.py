@@ -134,7 +134,7 @@ class TestAccess(NetworkCommon):
         self.assertFalse(rows, "accounting locks no row of Odoo's")
 
     def test_unusable_values_are_refused(self):
-        for vals in ({"name": "a\nb"}, {"password": "x" * 129}, {"mac": "1"}, {"static_ip": "10.0.0"}):
+        for vals in ({"name": "a\nb"}, {"password": "x" * 129}, {"mac": "1"}, {"mac": "AA:BB:CC:DD:EE:01\n"}, {"own_rate": "0/0"}, {"own_rate": "1M/2M 0/0 0/0 0/0 8 1M/3M"}, {"static_ip": "10.0.0"}):
             with self.assertRaises(ValidationError):
                 self.access._apply(vals)
 

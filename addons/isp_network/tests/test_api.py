@@ -292,7 +292,12 @@ class TestApi(NetworkCommon, HttpCase):
         self.assertEqual(self._push(item)[0]["status"], "quarantined")
         line = self._create_subscription("active", username="newcomer")
         technician = new_test_user(self.env, "tech-push", groups="isp_base.group_isp_technician")
-        self.env["isp.api.push"].with_user(technician).search([("state", "=", "quarantined")]).action_count_again()
+        kept = self.env["isp.api.push"].with_user(technician).search([("state", "=", "quarantined")])
+        with self.assertRaises(AccessError):
+            kept.payload = json.dumps({**item, "down": 4_000_000})
+        with self.assertRaises(AccessError):
+            kept.with_user(new_test_user(self.env, "service-push", groups="isp_base.group_isp_customer_service")).action_count_again()
+        kept.action_count_again()
         self.assertEqual(self._used(line.access_ids), (3, 4, 0))
         self.assertEqual(self._push(item)[0]["status"], "repeated")
         self.assertEqual(self._used(line.access_ids), (3, 4, 0))

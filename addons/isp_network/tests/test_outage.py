@@ -172,7 +172,11 @@ class TestOutage(NetworkCommon):
         service = new_test_user(self.env, "service", groups="isp_base.group_isp_customer_service")
         self.assertEqual(outage.with_user(technician).affected, outage.affected)
         outage.with_user(technician).note = "Generator"
+        longer = {"started": outage.started - timedelta(days=9), "ended": self.now, "creditable": not outage.creditable, "affected": 900, "credited": self.now, "router_id": self.second.id}
         for user in (technician, service):
+            for name, value in longer.items():
+                with self.subTest(user.login, name=name), self.assertRaises(AccessError):
+                    outage.with_user(user).write({"note": "Longer", name: value})
             with self.assertRaises(AccessError):
                 outage.with_user(user).action_credit()
             with self.assertRaises(AccessError):

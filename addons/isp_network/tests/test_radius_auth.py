@@ -104,6 +104,7 @@ class TestRadiusAuth(NetworkCommon):
             ("ipv6_link", "x"),
             ("ip_pool", 'a"b'),
             ("ip_pool", "a b"),
+            ("ip_pool", "home\n"),
         ):
             with self.assertRaises(ValidationError, msg=value), self.env.cr.savepoint():
                 self.subscription[name] = value

@@ -16,7 +16,7 @@ RIGHTS = {
     "isp.api.device":        ("R",          "",      "",      "R",        ""),
     "isp.api.key":           ("RWCD",       "",      "",      "",         ""),
     "isp.api.log":           ("R",          "",      "",      "",         ""),
-    "isp.api.push":          ("RWD",        "",      "",      "RW",       ""),
+    "isp.api.push":          ("RD",         "",      "",      "R",        ""),
     "isp.fup.event":         ("R",          "R",     "R",     "R",        ""),
     "isp.fup.hours":         ("RWCD",       "RWCD",  "R",     "R",        ""),
     "isp.fup.status":        ("R",          "R",     "R",     "R",        ""),

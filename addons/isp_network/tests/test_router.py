@@ -363,6 +363,7 @@ class TestRouter(NetworkCommon):
             {"radius_secret": "short"},
             {"radius_secret": "with space"},
             {"radius_secret": "line\nbreak"},
+            {"radius_secret": "linebreak\n"},
             {"radius_secret": "back\\slash"},
         ):
             with self.assertRaises(ValidationError):

@@ -32,11 +32,12 @@ class SetupCommon(NetworkCommon):
         super().setUpClass()
         cls.env["ir.config_parameter"].set_param("isp_network.setup_base_url", "https://isp.example")
         cls.technician = cls._create_user("isp_base.group_isp_technician")
+        cls.administrator = cls._create_user("isp_base.group_isp_administrator")
         cls.setup = cls.env["isp.router.setup"].with_user(cls.technician).create(cls._prepare_setup())
 
     @classmethod
-    def _create_user(cls, group):
-        name = group.split("_")[-1]
+    def _create_user(cls, group, name=""):
+        name = name or group.split("_")[-1]
         return cls.env["res.users"].create({"name": name, "login": f"setup-{name}", "group_ids": [(6, 0, cls.env.ref(group).ids)]})
 
     @classmethod
@@ -222,7 +223,7 @@ class TestRouterSetup(SetupCommon):
         token = self._token()
         self._fetch(token)
         self._tell(token)
-        self.setup.action_undone()
+        self.setup.with_user(self.administrator).action_undone()
         self.assertEqual((self.setup.state, self.setup.health), ("undone", "new"))
         self.assertFalse(self.setup.sudo().router_id.api_password_encrypted)
         self.assertFalse(self._found(token))
@@ -245,6 +246,69 @@ class TestRouterSetup(SetupCommon):
             self.setup.read(["api_password_encrypted"])
         with self.assertRaises(AccessError):
             self.setup.router_id.with_user(self.technician).radius_secret  # noqa: B018  # pylint: disable=pointless-statement
+
+    def _assert_not_his(self, setup):
+        for method in ("action_make_line", "action_undone"):
+            with self.subTest(method), self.assertRaisesRegex(AccessError, "administrator"):
+                getattr(setup, method)()
+
+    def test_a_router_at_work_is_for_administrators(self):
+        """A line would give its RADIUS secret to whoever fetches it."""
+        secret, address = self.router.radius_secret, self.router.nas_ip
+        setup = self.setup.create(self._prepare_setup(router_id=self.router.id))
+        self._assert_not_his(setup)
+        self.assertEqual((self.router.radius_secret, self.router.nas_ip), (secret, address))
+        self.router.with_user(self.administrator).setup_user_id = self._create_user("isp_base.group_isp_technician", "neighbour")
+        self._assert_not_his(setup)
+        self.router.with_user(self.administrator).setup_user_id = self.technician
+        token = self._token(setup)
+        self._fetch(token)
+        self._tell(token)
+        self.assertEqual(self.router.nas_ip, "10.1.0.9")
+        self._assert_not_his(setup)
+        self.assertTrue(self._token(setup.with_user(self.administrator)))
+
+    def test_his_own_until_it_is_set_up(self):
+        self._token()
+        token = self._token()
+        other = self.setup.with_user(self._create_user("isp_base.group_isp_technician", "neighbour")).create(self._prepare_setup(router_id=self.setup.router_id.id))
+        self._assert_not_his(other)
+        self._fetch(token)
+        self._tell(token, errors="pppoe,")
+        token = self._token()
+        self._fetch(token)
+        self._tell(token)
+        self._assert_not_his(self.setup)
+
+    def test_a_router_without_secrets_is_for_every_technician(self):
+        """An administrator has registered its name and address."""
+        self.router.radius_secret = False
+        self.assertTrue(self._token(self.setup.create(self._prepare_setup(router_id=self.router.id, nas_ip="10.1.0.8"))))
+        self.assertEqual(self.router.setup_user_id, self.technician)
+
+    def test_one_line_a_router(self):
+        """Two set-ups of one router: the line made last is the one that works."""
+        first = self._token()
+        second = self._token(self.setup.create(self._prepare_setup(router_id=self.setup.router_id.id)))
+        self.assertFalse(self._found(first))
+        self.assertTrue(self._found(second))
+
+    def test_what_the_form_shows_cannot_be_written(self):
+        """Nor can a line be turned to another router, or given more time."""
+        token = self._token()
+        for name, value in (("router_id", self.router.id), ("expires_at", "2099-01-01 00:00:00"), ("state", "draft"), ("reported_at", False), ("fetched_from", "10.9.9.9")):
+            with self.subTest(name), self.assertRaises(AccessError):
+                self.setup.write({name: value})
+        with self.assertRaises(AccessError):
+            self.setup.create(self._prepare_setup(state="done"))
+        self.assertEqual(self._found(token).router_id, self.setup.router_id)
+
+    def test_a_router_of_another_company_is_not_set_up(self):
+        other = self.env["res.company"].create({"name": "Other ISP"})
+        self.router.write({"company_id": other.id, "radius_secret": False})
+        for user in (self.technician, self.administrator):
+            with self.subTest(user.login), self.assertRaises(AccessError):
+                self.setup.with_user(user).create(self._prepare_setup(router_id=self.router.id)).action_make_line()
 
     def test_fetched_ones_stay(self):
         self._fetch(self._token())
