@@ -378,6 +378,21 @@ def test_a_router_with_names_of_another_code_page(instance, nas):
     assert _session(instance, "arabic", "user_name, called") == ["أحمد\tبرج"], "what is UTF-8 stays as it is"
 
 
+def test_ipv6_prefixes_are_told_with_the_address(instance, nas):
+    told = {"Delegated_IPv6_Prefix": "2001:db8:7:100::/56", "Framed_IPv6_Prefix": "2001:db8:8:1::/64", "Framed_IPv6_Address": "2001:db8:9::1"}
+    nas.account("Start", "nine", "both", Framed_IP_Address="10.7.7.8", **told)
+    assert _session(instance, "both", "framed_ip, framed_ipv6") == ["10.7.7.8\t2001:db8:7:100::/56 2001:db8:8:1::/64 2001:db8:9::1"]
+    nas.account("Start", "nine", "six", Delegated_IPv6_Prefix="2001:db8:7:200::/56")
+    nas.account("Start", "nine", "four", Framed_IP_Address="10.7.7.9")
+    with env_of(instance) as env:
+        env["isp.address.log"]._sync()
+        sessions = env["isp.session"].search([("session_id", "in", ("six", "four"))])
+        logged = env["isp.address.log"].search([("session", "in", sessions.ids)])
+        assert sorted(logged.mapped("framed_ip")) == ["10.7.7.9", "2001:db8:7:200::/56"]
+    for session in ("both", "six", "four"):
+        nas.account("Stop", "nine", session)
+
+
 def test_router_restart_closes_its_sessions(instance, nas):
     past = int(time.time()) - 600
     nas.account("Start", "achol", "boot-1", Event_Timestamp=past)

@@ -15,7 +15,8 @@ class IspAddressOrder(models.Model):
     """A lawful order to say who had an address, and what was handed out: written once, never changed, never deleted.
 
     Creating it *is* the export: the file is made in the same transaction and stays with it, with its digest. What is
-    not asked for by an order with a number does not leave the log.
+    not asked for by an order with a number does not leave the log. It is for the company in which the officer works at that moment, and hands out
+    its customers only.
     """
 
     _name = "isp.address.order"
@@ -66,13 +67,13 @@ class IspAddressOrder(models.Model):
         :raise ValidationError: the address is none, or the time is missing
         """
         try:
-            address = str(ipaddress.ip_address((vals.get("address") or "").strip()))
+            address = ipaddress.ip_address((vals.get("address") or "").strip())
         except ValueError:
             raise ValidationError(self.env._("%(ip)s is not an address.", ip=vals.get("address") or "")) from None
         moments = [fields.Datetime.to_datetime(vals.get(name)) for name in ("moment_from", "moment_to")]
         if not all(moments):
             raise ValidationError(self.env._("From when to when?"))
-        rows = self.env["isp.address.log"].sudo()._who_had(address, *moments)
+        rows = self.env["isp.address.log"].sudo()._who_had(self.env.company, address, *moments)
         stream = io.StringIO()
         writer = csv.writer(stream)
         writer.writerow([f"{name}_utc" if name in ("started", "stopped") else name for name in _COLUMNS])
@@ -80,10 +81,11 @@ class IspAddressOrder(models.Model):
             writer.writerow([_cell(row[name]) for name in _COLUMNS])
         content = stream.getvalue().encode()
         return {
-            "address": address,
+            "address": str(address),
+            "company_id": self.env.company.id,
             "row_count": len(rows),
             "content": base64.b64encode(content),
-            "file_name": f"{address.replace(':', '-')}.csv",
+            "file_name": f"{str(address).replace(':', '-')}.csv",
             "digest": hashlib.sha256(content).hexdigest(),
         }
 

@@ -34,6 +34,7 @@ class IspSession(models.Model):
     nas_ip = fields.Char(string="Router's address", readonly=True)
     nas_port = fields.Char(string="Port", readonly=True)
     framed_ip = fields.Char(string="Address", readonly=True)
+    framed_ipv6 = fields.Char(string="IPv6", readonly=True, help="Prefixes and addresses, with spaces between them.")
     mac = fields.Char(string="MAC address", readonly=True)
     called = fields.Char(string="Service", readonly=True)
     started = fields.Datetime(readonly=True, required=True)

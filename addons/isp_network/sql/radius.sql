@@ -765,6 +765,16 @@ LANGUAGE sql IMMUTABLE AS $$
     END
 $$;
 
+-- The IPv6 prefixes and addresses in a text, as PostgreSQL writes them, with spaces between them; NULL when there is none or one is wrong.
+CREATE OR REPLACE FUNCTION radius.prefixes(p_text text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT string_agg(DISTINCT CASE WHEN masklen(p.part::inet) = 128 THEN host(p.part::inet) ELSE network(p.part::inet)::text END, ' ')
+              FROM regexp_split_to_table(left(p_text, 1000), '[ ,]+') AS p (part) WHERE position(':' IN p.part) > 0);
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END $$;
+
 -- One accounting packet of a session. Counters in packets only grow, so what is booked is the difference to the
 -- highest seen: retries, doubles and packets out of order add nothing. Idempotent; commits with the caller.
 --
@@ -779,6 +789,8 @@ $$;
 -- Never raises because of what is in the packet: what cannot be used goes to isp_acct_quarantine and the answer is 1 all
 -- the same, so that no packet blocks the queue behind it. It does raise on trouble of the database (dead-lock, full
 -- disk, table locked by an upgrade): then FreeRADIUS keeps the packet on disk and sends it again.
+--
+-- `p_ip` is the IPv4 address, or that and after a space the IPv6 prefixes and addresses, with spaces or commas between them.
 CREATE OR REPLACE FUNCTION radius.acct(
     p_kind text, p_session text, p_login text, p_class text, p_nas text, p_port text, p_ip text, p_mac text,
     p_called text, p_event text, p_delay text, p_received text, p_seconds text, p_in text, p_in_giga text, p_out text,
@@ -794,7 +806,8 @@ DECLARE
     v_session text := radius.label(p_session);
     v_login text := coalesce(radius.label(p_login), '');
     v_mac text;
-    v_ip text := radius.label(p_ip);
+    v_ip text := radius.label(split_part(p_ip, ' ', 1));
+    v_ipv6 text := CASE WHEN position(':' IN p_ip) > 0 THEN radius.prefixes(p_ip) END;
     v_seconds bigint := radius.number(p_seconds, 315360000);
     v_up bigint := radius.number(p_in, 4294967295);
     v_up_giga bigint := radius.number(p_in_giga, 65535);
@@ -860,6 +873,7 @@ BEGIN
                                 ELSE s.cause END,
                    presumed = s.presumed AND v_kind <> 'stop' AND v_happened <= s.stopped,
                    framed_ip = coalesce(v_ip, s.framed_ip),
+                   framed_ipv6 = coalesce(v_ipv6, s.framed_ipv6),
                    mac = coalesce(s.mac, radius.mac(p_mac)),
                    seconds = greatest(s.seconds, v_seconds),
                    bytes_up = greatest(s.bytes_up, CASE WHEN v_narrow THEN radius.unwrapped(v_up, s.bytes_up, v_seconds - s.seconds) ELSE v_up END),
@@ -892,13 +906,13 @@ BEGIN
         FOR v_try IN 1..2 LOOP
             IF v_new THEN
                 INSERT INTO public.isp_session AS s (
-                    session_key, generation, access_id, router_id, user_name, session_id, nas_ip, nas_port, framed_ip, mac,
+                    session_key, generation, access_id, router_id, user_name, session_id, nas_ip, nas_port, framed_ip, framed_ipv6, mac,
                     called, started, updated, last_event, stopped, presumed, cause, seconds, bytes_up, bytes_down,
                     added_up, added_down, added_seconds, superseded, wrong_clock
                 ) VALUES (
                     v_key, v_generation, radius.access_of(radius.class_id(p_class), p_login, v_nas, v_came - v_seconds * interval '1 second'),
                     (SELECT r.id FROM public.isp_router r WHERE r.nas_ip = v_nas),
-                    v_login, v_session, v_nas, radius.label(p_port), v_ip, v_mac, radius.label(p_called), v_began, v_came,
+                    v_login, v_session, v_nas, radius.label(p_port), v_ip, v_ipv6, v_mac, radius.label(p_called), v_began, v_came,
                     v_happened, CASE WHEN v_kind = 'stop' THEN v_happened END, false,
                     CASE WHEN v_kind = 'stop' THEN radius.label(p_cause) END, v_seconds, v_up, v_down,
                     v_up, v_down, v_seconds, false, v_wrong_clock
@@ -973,6 +987,7 @@ BEGIN
                    last_event = CASE WHEN s.updated > v_ahead THEN v_happened ELSE greatest(s.last_event, v_happened) END,
                    stopped = o.stopped, cause = o.cause, presumed = o.presumed,
                    framed_ip = coalesce(v_ip, s.framed_ip),
+                   framed_ipv6 = coalesce(v_ipv6, s.framed_ipv6),
                    mac = coalesce(s.mac, v_mac),
                    seconds = greatest(s.seconds, v_seconds),
                    bytes_up = greatest(s.bytes_up, v_up),

@@ -80,6 +80,54 @@ class TestAddressLog(NetworkCommon):
                 with self.assertRaises(UserError):
                     change()
 
+    def test_an_ipv6_address_is_found_by_its_prefix(self):
+        """FreeRADIUS tells the address, then what was delegated and what the line itself has."""
+        self._acct("start", event=self.start, ip="100.64.0.5")
+        self._rows()
+        self._acct("interim", event=self.start + 300, seconds=300, ip="100.64.0.5 2001:DB8:7:0::/56 2001:db8:8:1::/64,2001:db8:9::1/128 ")
+        self._acct("start", session="s2", login="who", event=self.start, ip=" 2001:db8:7:100::/56  ")
+        self._acct("start", session="s3", login="odd", event=self.start, ip="100.64.0.8 2001:db8::zz/56")
+        rows = self._rows()
+        self.assertEqual(self._rows(), rows)
+        held = {(name, address): (started, stopped) for address, name, started, stopped in rows}
+        mine = ("100.64.0.5", "2001:db8:7::/56", "2001:db8:8:1::/64", "2001:db8:9::1")
+        self.assertEqual(set(held), {("achol", address) for address in mine} | {("who", "2001:db8:7:100::/56"), ("odd", "100.64.0.8")})
+        self.assertEqual(set(held.values()), {(self._at(0), False)}, "since the session began, although it was told later")
+        for address, names in (("2001:db8:7:ff::9", ["achol"]), ("2001:db8:7:1ff::9", ["who"]), ("2001:db8:8:1::1", ["achol"]), ("2001:db8:9::1", ["achol"]), ("2001:db8:9::2", [])):
+            order = self._order(address=address)
+            found = list(csv.DictReader(io.StringIO(base64.b64decode(order.content).decode())))
+            self.assertEqual([row["user_name"] for row in found], names, address)
+
+        # Another prefix; then taken for dead, and it goes on: all of the last ones are open again.
+        self._acct("interim", event=self.start + 600, seconds=600, ip="100.64.0.5 2001:db8:7:200::/56")
+        self.assertEqual({row[0] for row in self._rows() if row[1] == "achol" and not row[3]}, {"100.64.0.5", "2001:db8:7:200::/56"})
+        self.env.cr.execute("UPDATE isp_session SET stopped = last_event, presumed = true")
+        self.assertFalse([row for row in self._rows() if not row[3]])
+        self._acct("interim", event=self.start + 14400, seconds=14400, ip="100.64.0.5 2001:db8:7:200::/56")
+        self.assertEqual({row[0] for row in self._rows() if row[1] == "achol" and not row[3]}, {"100.64.0.5", "2001:db8:7:200::/56"})
+        self.assertEqual(len([row for row in self._rows() if row[1] == "achol"]), 5)
+
+    def test_another_companys_customers_are_not_handed_out(self):
+        other = self.env["res.company"].create({"name": "Other ISP"})
+        self.env["isp.access"].create({"name": "foreign", "password": "x", "plan_id": self.plan.id, "state": "allowed", "company_id": other.id})
+        self._acct("start", event=self.start, ip="100.64.0.5")
+        self._acct("start", session="s2", login="foreign", event=self.start, ip="100.64.0.5")
+        self._acct("start", session="s3", login="nobody", event=self.start, ip="100.64.0.5")
+        self._acct("start", session="s4", login="lost", nas="203.0.113.1", event=self.start, ip="100.64.0.5")
+        self.log._sync()
+        mine = self.env.company
+        owners = {row.user_name: row.company_id for row in self.log.search([])}
+        self.assertEqual(owners, {"achol": mine, "foreign": other, "nobody": self.router.company_id, "lost": self.env["res.company"]})
+
+        def names(order):
+            return {row["user_name"] for row in csv.DictReader(io.StringIO(base64.b64decode(order.content).decode()))}
+
+        self.assertEqual(names(self._order()), {"achol", "nobody", "lost"})
+        self.assertEqual(names(self._order(company_id=other.id)), {"achol", "nobody", "lost"}, "the company is not chosen by hand")
+        self.assertEqual(set(self.log.with_user(self.officer).search([]).mapped("user_name")), {"achol", "nobody", "lost"})
+        self.officer.write({"company_ids": [(6, 0, other.ids)], "company_id": other.id})
+        self.assertEqual(names(self._order()), {"foreign", "lost"})
+
     def test_no_order_no_file(self):
         for vals in (
             {"number": " "},

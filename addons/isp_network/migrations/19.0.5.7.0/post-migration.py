@@ -16,3 +16,13 @@ def migrate(env, version):
     for model in ("isp.plan", "isp.plan.rate"):
         fast = env[model].with_context(active_test=False).search([("burst_down_kbps", ">", 0), ("up_kbps", "=", 0)])
         env.add_to_compute(fast._fields["rate_limit"], fast)
+    openupgrade.logged_query(
+        env.cr,
+        """
+        UPDATE isp_address_log l
+           SET company_id = coalesce((SELECT a.company_id FROM isp_session s JOIN isp_access a ON a.id = s.access_id WHERE s.id = l.session),
+                                     (SELECT u.company_id FROM isp_subscription u JOIN res_partner c ON c.id = u.partner_id WHERE c.isp_account_no = l.account_no ORDER BY u.id DESC LIMIT 1),
+                                     (SELECT r.company_id FROM isp_router r WHERE r.nas_ip = l.nas_ip))
+         WHERE l.company_id IS NULL
+        """,
+    )
