@@ -2,6 +2,7 @@
 from . import isp_hotspot_tariff
 from . import isp_access
 from . import isp_router
+from . import isp_session
 from . import isp_site
 from . import isp_site_portal
 from . import isp_site_desk

@@ -71,7 +71,7 @@ class IspToken(models.Model):
     _code_unique = models.UniqueIndex("(code)", "This code is taken.")
     _access_unique = models.UniqueIndex("(access_id)", "This access is another token's.")
     _site_index = models.Index("(site_id, state, id)")
-    _running_index = models.Index("(ends_at) WHERE state IN ('made', 'sold', 'in_use')")
+    _ends_at_index = models.Index("(ends_at) WHERE ends_at IS NOT NULL")
 
     _ended_index = models.Index("(site_id, ended_at) WHERE ended_at IS NOT NULL")
     _waiting_index = models.Index("(access_id) WHERE counting != 'first' AND state IN ('made', 'sold')")

@@ -62,14 +62,12 @@ class IspSession(models.Model):
         """
         self.env.flush_all()
         now = fields.Datetime.now()
+        since = now - lately
         return self.env.execute_query(
             SQL(
                 """
                 WITH ended AS (
-                    SELECT a.id AS access_id, a.valid_until AS at, a.valid_until + %(grace)s AS heard FROM isp_access a
-                     WHERE a.valid_until > %(since)s AND a.valid_until < %(now)s AND a.state = 'allowed'
-                    UNION ALL
-                    SELECT c.access_id, c.spent_at, NULL FROM isp_quota_counter c WHERE c.spent_at > %(since)s
+                    %(ends)s
                 ), running AS MATERIALIZED (
                     SELECT DISTINCT s.id, a.name
                       FROM ended e JOIN isp_access a ON a.id = e.access_id
@@ -85,14 +83,28 @@ class IspSession(models.Model):
                   FROM running n CROSS JOIN LATERAL radius.verdict(n.name, NULL, false) v
                  WHERE v.verdict <> 'accept' ORDER BY n.id LIMIT %(batch)s
                 """,
-                since=now - lately,
-                now=now,
-                grace=GRACE,
+                ends=SQL(" UNION ALL ").join(self._overdue_ends(since, now)),
                 blur=BLUR,
                 again=now - AGAIN,
                 batch=BATCH,
             )
         )
+
+    @api.model
+    def _overdue_ends(self, since, now):
+        """:return: list of SQL: SELECT access_id, its end, when its router must have ended it at the latest (NULL: at once), for ends in this time"""
+        return [
+            SQL(
+                """
+                SELECT a.id AS access_id, a.valid_until AS at, a.valid_until + %s AS heard FROM isp_access a
+                 WHERE a.valid_until > %s AND a.valid_until < %s AND a.state = 'allowed'
+                """,
+                GRACE,
+                since,
+                now,
+            ),
+            SQL("SELECT c.access_id, c.spent_at, NULL::timestamp FROM isp_quota_counter c WHERE c.spent_at > %s", since),
+        ]
 
     @api.model
     def _give_up_on(self, session_ids):
