@@ -17,6 +17,8 @@ BLUR = timedelta(seconds=1)
 AGAIN, TIMES = timedelta(minutes=15), 3
 #: Sessions of one run; the rest follows a minute later.
 BATCH = 5000
+#: The newest sessions, among which are all of the last minutes.
+NEWEST = 20_000
 
 
 class IspSession(models.Model):
@@ -33,6 +35,7 @@ class IspSession(models.Model):
     def _cron_end_overdue(self, days=3):
         """Every minute: see ``_end_overdue``. Once a day for those that were not heard for so long that nobody looked for them any more."""
         self._end_overdue(timedelta(days=days))
+        self._end_surplus()
 
     @api.model
     def _end_overdue(self, lately=timedelta(days=3)):
@@ -105,6 +108,53 @@ class IspSession(models.Model):
             ),
             SQL("SELECT c.access_id, c.spent_at, NULL::timestamp FROM isp_quota_counter c WHERE c.spent_at > %s", since),
         ]
+
+    @api.model
+    def _end_surplus(self):
+        """Have devices put off that came too many: two that log in at the same moment do not see each other yet. Who came first stays.
+
+        Counted as ``radius.verdict`` does: a device once, those that report, and after a move only the new one. Caller's transaction; as
+        often and as long as ``_end_overdue``.
+
+        :return: the sessions to end
+        """
+        self.env.flush_all()
+        now = fields.Datetime.now()
+        rows = self.env.execute_query(
+            SQL(
+                """
+                WITH fresh AS MATERIALIZED (
+                    SELECT DISTINCT n.access_id FROM (SELECT access_id, stopped, updated FROM isp_session ORDER BY id DESC LIMIT %(newest)s) n
+                     WHERE n.stopped IS NULL AND n.updated > %(now)s - interval '15 minutes' AND n.access_id IS NOT NULL
+                ), live AS (
+                    SELECT s.id, s.access_id, s.router_id, s.updated, a.device_limit,
+                           min(s.id) OVER (PARTITION BY s.access_id, coalesce(s.mac, s.id::text)) AS came
+                      FROM fresh f JOIN isp_access a ON a.id = f.access_id AND a.device_limit > 0
+                      JOIN isp_session s ON s.access_id = a.id AND s.stopped IS NULL
+                       AND s.updated > %(now)s - (2 * radius.interim(a.id) + 60) * interval '1 second'
+                       AND (a.moved_at IS NULL OR s.started > a.moved_at)
+                ), placed AS (
+                    SELECT l.*, dense_rank() OVER (PARTITION BY l.access_id ORDER BY l.came) AS place FROM live l
+                )
+                SELECT p.id FROM placed p JOIN isp_router r ON r.id = p.router_id AND r.active
+                 WHERE p.place > p.device_limit
+                   AND NOT EXISTS (SELECT FROM isp_router_task t WHERE t.session_id = p.id AND t.kind IN ('over', 'disconnect')
+                                      AND (t.state <> 'done' OR t.write_date > least(%(again)s, p.updated - interval '1 minute')))
+                   AND (SELECT count(*) FROM isp_router_task t WHERE t.session_id = p.id AND t.kind = 'disconnect' AND t.state = 'done') < %(times)s
+                 ORDER BY p.id LIMIT %(batch)s
+                """,
+                newest=NEWEST,
+                now=now,
+                again=now - AGAIN,
+                times=TIMES,
+                batch=BATCH,
+            )
+        )
+        surplus = self.sudo().browse(row[0] for row in rows)
+        if surplus:
+            _logger.info("%d sessions of more devices than their access lets in: told to their routers", len(surplus))
+            self.env["isp.router.task"].sudo()._queue("disconnect", surplus)
+        return surplus
 
     @api.model
     def _give_up_on(self, session_ids):

@@ -45,6 +45,39 @@ class TestSessionOverdue(NetworkCommon):
         self.env.invalidate_all()
         return sessions
 
+    def _put_off(self):
+        with trap_jobs():
+            return self.env["isp.session"]._end_surplus()
+
+    def test_devices_that_came_at_the_same_moment(self):
+        """RADIUS lets in who is not counted yet; who came last is put off, once."""
+        self._on()
+        self._on("s1b")  # the same telephone has two sessions: one device
+        self._on("s2", "127.0.0.2", LAPTOP)
+        self.assertFalse(self._put_off())
+        third = self._on("s3", mac="AA:BB:CC:00:00:03")
+        self.assertEqual(self._put_off(), third)
+        self.assertFalse(self._put_off(), "told already")
+        self._tasks("disconnect").state = "done"
+        self.assertFalse(self._put_off(), "not heard since")
+        self._later(minutes=16)
+        for session, nas in (("s1", "127.0.0.1"), ("s2", "127.0.0.2"), ("s3", "127.0.0.1")):
+            self._heard(session, nas=nas, seconds=1200)
+        self.assertEqual(self._put_off(), third, "its router lets it go on")
+        self.access._apply({"device_limit": 3})
+        self._tasks("disconnect").state = "done"
+        self._later(minutes=5)
+        self.assertFalse(self._put_off())
+
+    def test_devices_that_are_gone_are_not_counted(self):
+        self._both()
+        self._later(minutes=15)
+        self._on("s3", mac="AA:BB:CC:00:00:03")
+        self.assertFalse(self._put_off())
+        self.access._apply({"device_limit": 1, "moved_at": fields.Datetime.now() - timedelta(minutes=3)})
+        self._heard("s1", seconds=960)
+        self.assertFalse(self._put_off(), "moved to another device since")
+
     def _tasks(self, kind="over"):
         return self.env["isp.router.task"].search([("kind", "=", kind)], order="id")
 
