@@ -125,9 +125,9 @@ class OwnerAppApi(http.Controller):
         }
 
     @api("logout")
-    def logout(self, site=None, device=None):
-        """The telephone forgets its reserve; the codes are good no more. What it sold must have been synced before."""
-        found = request.env["isp.site.device"].sudo().search([("site_id", "=", site.id), ("uuid", "=", _text(device)), ("user_id", "=", request.env.uid)])
+    def logout(self, device=None):
+        """The telephone forgets its reserve, of all hotspots; the codes are good no more. What it sold must have been synced before."""
+        found = request.env["isp.site.device"].sudo().search([("uuid", "=", _text(device)), ("user_id", "=", request.env.uid)])
         found._drop()
         request.env.flush_all()
         request.session.logout(keep_db=True)

@@ -96,6 +96,7 @@ class IspSite(models.Model):
         money, tariff = self._money(), self.tariff_id
         return {
             **money,
+            "checked": not self.company_id.wallet_payout_limit,
             "tariff": {"momo": tariff.momo_percent, "cash": tariff.cash_percent, "fixed": tariff.fixed, "from": tariff.payout_from},
             "can": bool(money["due"] > 0 and self.momo_msisdn),
             "statements": [statement._app_row() for statement in self.sudo().statement_ids.sorted("id", reverse=True)[:50]],

@@ -39,7 +39,7 @@ class IspSiteStatement(models.Model):
     set_off_id = fields.Many2one("account.move", string="Set off", readonly=True, ondelete="restrict", index="btree_not_null")
     payout_ids = fields.One2many("isp.wallet.payout", "isp_site_statement_id", string="Payouts", readonly=True)
     state = fields.Selection(
-        [("draft", "No MoMo number"), ("pending", "On its way"), ("done", "Paid out"), ("failed", "Not paid out")], compute="_compute_state", store=True
+        [("draft", "Not sent yet"), ("pending", "On its way"), ("done", "Paid out"), ("failed", "Not paid out")], compute="_compute_state", store=True
     )
 
     _name_unique = models.UniqueIndex("(name)", "This number is taken.")
@@ -89,6 +89,11 @@ class IspSiteStatement(models.Model):
         if not site.momo_msisdn:
             if asked_by_owner:
                 raise UserError(self.env._("Enter the MoMo number first."))
+            return self.browse()
+        if not site._payout_wallet():
+            if asked_by_owner:
+                raise UserError(self.env._("Nothing can be paid out at the moment. Ask %(company)s.", company=site.company_id.name))
+            _logger.warning("Hotspot %s is not paid out: no wallet pays out", site.id)
             return self.browse()
         if site._goes_back():
             raise UserError(self.env._("Money that was paid out already is on its way back to a guest. It is deducted when the operator has answered: try again in some minutes."))

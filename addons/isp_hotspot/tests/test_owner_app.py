@@ -15,7 +15,7 @@ from .common import DEVICE, PHONE
 
 #: All routes that need a log-in, with good values of the first owner's (filled in by ``_asked``).
 OPEN_TO_ALL = {"code", "login"}
-WITHOUT_SITE = {"me", "password"}
+WITHOUT_SITE = {"logout", "me", "password"}
 
 
 @tagged("post_install", "-at_install")
@@ -35,7 +35,7 @@ class TestOwnerApp(AppCommon):
             "home": {}, "given": {"text": ""}, "given ": {"text": order.token_id.code}, "token": {"id": order.token_id.id}, "token_do": {"id": order.token_id.id, "what": "pause"},
             "order": {"uuid": order.uuid}, "give": {"item": self.item(offer=site.offer_ids[1].id)}, "sync": {"device": self.device, "items": [], "held": []},
             "offer": {"id": site.offer_ids[0].id, "values": {"name": "x", "seconds": 60, "counting": "first"}}, "offer_drop": {"id": site.offer_ids[0].id}, "devices": {},
-            "device_drop": {"id": 1}, "logout": {"device": self.device}, "momo": {"number": "0921234567"}, "momo_state": {"number": "211921234567"},
+            "device_drop": {"id": 1}, "momo": {"number": "0921234567"}, "momo_state": {"number": "211921234567"},
             "momo_confirm": {"number": "211921234567"}, "save": {"values": {"name": "x"}}, "set_wifi_password": {"text": "12345678"}, "open": {}, "router_line": {},
             "router_state": {}, "router_radius": {"address": "41.79.0.82"}, "router_heard": {}, "money": {}, "payout": {},
         }  # fmt: skip

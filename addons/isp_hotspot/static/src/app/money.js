@@ -4,7 +4,7 @@ import { app, call } from "./net.js";
 import { action, ask, h, header, ltr, money, toast, when } from "./ui.js";
 import { _t } from "./words.js";
 
-const STATE = () => ({ draft: _t("no MoMo number"), pending: _t("on its way"), done: _t("paid out"), failed: _t("not paid out: call us") });
+const STATE = () => ({ draft: _t("not sent yet"), pending: _t("on its way"), done: _t("paid out"), failed: _t("not paid out: call us") });
 
 export function moneyScreen() {
     const body = h("div", h("p.empty", "…"));
@@ -26,7 +26,7 @@ function parts(found, draw) {
                 draw(await call("payout"));
                 toast(_t("It is on its way."));
             }, "button.big")) : app.site.momo ? null : h("a.button.big.plain", { href: "#/set/momo" }, _t("Give your MoMo number")),
-            h("p.hint", tariff.from ? _t("From %(amount)s on it is paid out by itself every night.", { amount: money(tariff.from) }) : _t("It is paid out by itself every night."))),
+            h("p.hint", found.checked ? _t("What is due is made ready every night, and goes out when %(company)s has looked at it.", { company: app.site.company }) : tariff.from ? _t("From %(amount)s on it is paid out by itself every night.", { amount: money(tariff.from) }) : _t("It is paid out by itself every night."))),
         h("section.card",
             h("h2", _t("Since the beginning")),
             h("dl.two", fact(_t("Received"), found.received, "dd.all"), fact(_t("Given back to guests"), found.returned), fact(_t("Commission"), found.commission, "dd.all"), fact(_t("Paid out to you"), found.paid, "dd.all"), fact(_t("On its way to you"), found.on_its_way), fact(_t("Taken in cash"), found.cash)),

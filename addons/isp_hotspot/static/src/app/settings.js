@@ -178,7 +178,8 @@ function setPassword() {
 }
 
 async function logOut() {
-    await sync();
+    // At a hotspot that was closed there is nothing to tell any more.
+    await sync().catch((error) => toast(error.message));
     const left = unsynced(app.local).length;
     const go = async () => {
         await call("logout", { device: app.local.device });
