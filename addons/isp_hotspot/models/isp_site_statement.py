@@ -1,12 +1,14 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 import logging
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command
 
 _logger = logging.getLogger(__name__)
+#: So old is a sale for whose commission an owner gets an invoice, where there is no money to take it from.
+CLAIMED_AFTER = timedelta(days=30)
 
 
 class IspSiteStatement(models.Model):
@@ -59,7 +61,8 @@ class IspSiteStatement(models.Model):
 
     @api.model
     def _settle(self, site, asked_by_owner=False):
-        """Make the statement of what is due at a site and have it paid out.
+        """Make the statement of what is due at a site and have it paid out. Who sells for cash alone, and so owes commission, gets an invoice of
+        it when a sale is a month old: a statement with nothing to pay out.
 
         :param asked_by_owner: also below the tariff's amount
         :return: the ``isp.site.statement`` (sudo); empty where nothing is to be paid
@@ -84,6 +87,8 @@ class IspSiteStatement(models.Model):
         amount = received - back - commission
         if asked_by_owner and amount <= 0:
             raise UserError(self.env._("Nothing is due now."))
+        if amount < 0 and commission and received >= back and min(sales.mapped("done_at"), default=until) < until - CLAIMED_AFTER:
+            return self._make(site, until, sales, returned, received, back, commission, 0)._invoiced(net_commission)
         if amount <= 0 or (not asked_by_owner and amount < site.tariff_id.payout_from):
             return self.browse()
         if not site.momo_msisdn:
@@ -97,6 +102,11 @@ class IspSiteStatement(models.Model):
             return self.browse()
         if site._goes_back():
             raise UserError(self.env._("Money that was paid out already is on its way back to a guest. It is deducted when the operator has answered: try again in some minutes."))
+        statement = self._make(site, until, sales, returned, received, back, commission, amount)._invoiced(net_commission)
+        statement._pay_out()
+        return statement
+
+    def _make(self, site, until, sales, returned, received, back, commission, amount):
         statement = self.sudo().create(
             {
                 "name": self.env["ir.sequence"].sudo().next_by_code("isp.site.statement"),
@@ -112,14 +122,13 @@ class IspSiteStatement(models.Model):
         )
         sales.statement_id = statement
         returned.refund_statement_id = statement
-        if commission:
-            statement._invoice_commission(net_commission)
-        statement._pay_out()
         return statement
 
-    def _invoice_commission(self, amount):
-        """The commission as an invoice to the owner, set off against what is owed to the owner."""
+    def _invoiced(self, amount):
+        """The commission as an invoice to the owner, set off against what is owed to the owner, as far as that goes. :return: the statement"""
         self.ensure_one()
+        if amount <= 0:
+            return self
         company = self.company_id
         invoice = (
             self.env["account.move"]
@@ -147,10 +156,14 @@ class IspSiteStatement(models.Model):
         )
         invoice.action_post()
         due = invoice.line_ids.filtered(lambda line: line.account_id.account_type == "asset_receivable")
+        self.write({"invoice_id": invoice.id, "commission": invoice.amount_total})
+        part = min(invoice.amount_total, self.received - self.returned)
+        if part <= 0:
+            return self
         owed = company._isp_owner_account()
         lines = [
-            {"account_id": owed.id, "partner_id": self.partner_id.id, "debit": invoice.amount_total, "name": self.name},
-            {"account_id": due.account_id.id, "partner_id": self.partner_id.id, "credit": invoice.amount_total, "name": self.name},
+            {"account_id": owed.id, "partner_id": self.partner_id.id, "debit": part, "name": self.name},
+            {"account_id": due.account_id.id, "partner_id": self.partner_id.id, "credit": part, "name": self.name},
         ]
         journal = self.env["account.journal"].search([*self.env["account.journal"]._check_company_domain(company), ("type", "=", "general")], limit=1)
         set_off = (
@@ -160,7 +173,8 @@ class IspSiteStatement(models.Model):
         )
         set_off.action_post()
         (due + set_off.line_ids.filtered(lambda line: line.account_id == due.account_id)).reconcile()
-        self.write({"invoice_id": invoice.id, "set_off_id": set_off.id, "commission": invoice.amount_total})
+        self.set_off_id = set_off
+        return self
 
     def _pay_out(self):
         """Send the money to the owner's number. Idempotency key: the statement's number."""
@@ -203,7 +217,7 @@ class IspSiteStatement(models.Model):
     @api.model
     def _cron_settle(self):
         """Every night: what is due is paid out, a site a transaction; at none that is blocked. One that cannot be is logged and tried tomorrow."""
-        sites = self.env["isp.site"].search([("own", "=", False), ("momo_msisdn", "!=", False), ("state", "!=", "blocked")])
+        sites = self.env["isp.site"].search([("own", "=", False), ("state", "!=", "blocked")])
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(sites))
         for site in sites:

@@ -101,6 +101,25 @@ class TestMoney(HotspotMixin, BridgeCommon):
 
     # === The owner's money ===
 
+    def test_who_sells_for_cash_alone_gets_an_invoice_of_the_commission(self):
+        """A month later, once; what came in by mobile money is taken from it first."""
+        statements = self.env["isp.site.statement"]
+        cash = self.env["isp.token.order"].concat(*[self._place("cash", phone=PHONE) for _ in range(30)])
+        self.assertFalse(statements._settle(self.site), "not at once")
+        cash.sudo().done_at = fields.Datetime.now() - timedelta(days=31)
+        self._paid(self._bought().transaction_id)
+        self.site.momo_msisdn = False
+        statement = statements._settle(self.site)
+        commission = (30 * 25 + 55) * 1.2
+        self.assertEqual((statement.received, statement.commission, statement.amount, statement.state), (500, commission, 0, "done"))
+        self.assertEqual((statement.invoice_id.amount_residual, self._owed()), (commission - 500, 0))
+        self.assertFalse(statement.payout_ids)
+        self.assertEqual(self.site._money()["due"], 0)
+        self.assertFalse(statements._settle(self.site))
+        self._place("cash", phone=PHONE).sudo().done_at -= timedelta(days=31)
+        alone = statements._settle(self.site)
+        self.assertEqual((alone.received, alone.invoice_id.amount_residual, alone.set_off_id.id), (0, 30, False))
+
     def test_statement_pays_out_once_less_commission(self):
         orders = [self._bought() for _ in range(3)]
         self._paid(*[order.transaction_id for order in orders])
