@@ -181,7 +181,7 @@ class IspSite(models.Model):
         """An access point that speaks RADIUS: tell it to ours, and what is to be typed into it. Asked again: the same secret.
 
         :param address: from which its packets come, as typed; blank: ``mine``, from which this was asked
-        :return: {"server", "auth", "acct", "secret", "address", "heard"}
+        :return: {"server", "auth", "acct", "secret", "portal": where it sends guests, "host": which it lets through, "address", "heard"}
         """
         self.ensure_one()
         routers = self.env["isp.router"].sudo()
@@ -195,7 +195,7 @@ class IspSite(models.Model):
         elif router.nas_ip != address:
             router.nas_ip = address
             self.setup_since = fields.Datetime.now()
-        return {**self._radius_server(), "secret": router.radius_secret, "address": router.nas_ip, "heard": self._app_router_heard()}
+        return {**self._radius_server(), "secret": router.radius_secret, "portal": self._portal_url(), "host": urlsplit(self._portal_url()).hostname, "address": router.nas_ip, "heard": self._app_router_heard()}
 
     def _app_router_heard(self):
         """:return: whether a packet of the router has come: a log-in that was tried, or accounting"""

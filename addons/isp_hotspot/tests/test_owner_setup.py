@@ -2,6 +2,7 @@
 import logging
 from datetime import timedelta
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 from odoo import fields
 from odoo.tests import tagged
@@ -300,6 +301,7 @@ class TestOwnerSetup(AppCommon):
         self.log_in()
         found = self.ask("router_radius", address="41.79.0.78")
         self.assertEqual((found["server"], found["auth"], found["acct"], found["heard"]), ("radius.isp.example", "1812", "1813", False))
+        self.assertEqual((found["portal"], found["host"]), (self.site._portal_url(), urlsplit(self.site._portal_url()).hostname))
         router = self.env["isp.router"].search([("nas_ip", "=", "41.79.0.78")])
         self.assertEqual((router.site_id, router.outside, router.radius_secret), (self.site, True, found["secret"]))
         self.assertEqual(self.ask("router_radius", address="41.79.0.79")["secret"], found["secret"], "the same one, at another address")

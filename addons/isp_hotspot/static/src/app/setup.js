@@ -211,6 +211,8 @@ function radiusScreen(card, back, done) {
         card.replaceChildren(
             h("section.card", h("p", _t("Type this into the access point, where it asks for a RADIUS server:")),
                 copied(_t("Server"), found.server), copied(_t("Port for log-ins"), found.auth), copied(_t("Port for accounting"), found.acct), copied(_t("Secret"), found.secret),
+                copied(_t("Page for guests (external portal)"), found.portal), copied(_t("Let through before the log-in"), found.host),
+                h("small.hint", _t("Its own page has to ask for user and password; guests type the code into both. Switch accounting on: devices, data and time online are counted by it.")),
                 h("small.hint", _t("We expect it from"), " ", ltr(found.address))),
             h("section.card", heard), action(_t("Go on"), done, "button.big.plain"), back());
         watch(card, heard, found, async () => call("router_heard"), (state) => {
