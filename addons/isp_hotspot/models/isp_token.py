@@ -193,12 +193,15 @@ class IspToken(models.Model):
             SQL(
                 """
                 SELECT t.id, t.state, t.counting, CASE t.counting WHEN 'first' THEN a.use_seconds WHEN 'online' THEN a.time_limit ELSE t.seconds END,
-                       t.sold_at, t.paused_at, a.valid_until, a.first_until, u.first_at, COALESCE(c.seconds, 0), COALESCE(c.bytes, 0), a.quota_bytes,
+                       t.sold_at, t.paused_at, a.valid_until, a.first_until, u.first_at, COALESCE(c.seconds, n.seconds, 0), COALESCE(c.bytes, n.bytes, 0), a.quota_bytes,
                        (SELECT count(*) FROM isp_session s WHERE s.access_id = a.id AND s.stopped IS NULL
                            AND s.updated > %(now)s - (2 * radius.interim(a.id) + 60) * interval '1 second')
                   FROM isp_token t JOIN isp_access a ON a.id = t.access_id
              LEFT JOIN isp_access_use u ON u.access_id = a.id
              LEFT JOIN isp_quota_counter c ON c.access_id = a.id
+             LEFT JOIN LATERAL (  -- whose data and time online nobody limits has no counter
+                SELECT sum(h.seconds)::bigint AS seconds, sum(h.bytes_up + h.bytes_down)::bigint AS bytes FROM isp_usage h WHERE h.access_id = a.id AND c.id IS NULL
+                  ) n ON true
                  WHERE t.id = ANY(%(ids)s)
                 """,
                 ids=self.ids,

@@ -19,3 +19,4 @@ from . import test_reseller
 from . import test_reseller_pages
 from . import test_reseller_books
 from . import test_sms_bulk
+from . import test_sms_away

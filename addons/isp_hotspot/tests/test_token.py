@@ -102,6 +102,25 @@ class TestToken(HotspotCommon):
         self.env["isp.session"]._end_overdue()
         self.assertEqual(len(self.env["isp.router.task"].search([("access_id", "=", token.access_id.id)])), 1)
 
+    def test_a_router_in_1970(self):
+        """Its clock began anew: time runs by ours from the first log-in, ends on the second, and is not begun again with its packets."""
+        token = self._made()
+        self._log_in(token)
+        self._acct("Start", login=token.code, nas="127.0.3.1", mac=DEVICE, event=30)
+        self._follow()
+        self.assertAlmostEqual(token.ends_at, fields.Datetime.now() + timedelta(hours=1), delta=timedelta(seconds=5))
+        self._later(mins=50)
+        self.assertAlmostEqual(int(self._log_in(token)[1]["Session-Timeout"]), 600, delta=5)
+        self._acct("Interim-Update", login=token.code, nas="127.0.3.1", mac=DEVICE, event=3030, seconds=3000, down=7)
+        self._follow()
+        self.assertEqual((token.state, token._facts()[token.id]["used"], token._facts()[token.id]["bytes"]), ("in_use", 3000, 7))
+        self._later(mins=11)
+        self.assertEqual(self._log_in(token)[1], {"Reply-Message": "Expired"})
+        self._acct("Stop", login=token.code, nas="127.0.3.1", mac=DEVICE, event=3660, seconds=3600, down=9)
+        self._follow()
+        self.assertEqual(token.state, "expired")
+        self.assertEqual(self._log_in(token)[1], {"Reply-Message": "Expired"})
+
     def test_data_of_several_devices(self):
         """Each was told all of it at its log-in: used up together, it is the end for both."""
         token = self._made(volume_bytes=10**9, devices=2)

@@ -88,7 +88,7 @@ def slower(rate: str, step: str) -> str:
     if not (rate and step):
         return rate or step
     pairs = zip(_directions(rate), _directions(step), strict=True)
-    return "/".join(own if _bits(own) < _bits(other) else other for own, other in pairs)
+    return "/".join(own if _most(own) < _most(other) else other for own, other in pairs)
 
 
 def _directions(rate):
@@ -100,15 +100,15 @@ def _directions(rate):
     return up, (down[0] if down else "") or up
 
 
-def _bits(speed):
+def _most(speed):
     """Bits a second; 0 and what is no speed limit nothing.
 
-    >>> _bits("64k"), _bits("2M"), _bits("9"), _bits("0"), _bits("fast")
+    >>> _most("64k"), _most("2M"), _most("9"), _most("0"), _most("fast")
     (64000, 2000000, 9, inf, inf)
     """
     if not re.fullmatch(_SPEED, speed, re.A):
         return math.inf
-    return int(speed.rstrip("kM")) * {"k": 1_000, "M": 1_000_000}.get(speed[-1], 1) or math.inf
+    return int(speed.rstrip("kM")) * _UNITS.get(speed[-1], 1) or math.inf
 
 
 def is_rate(text: str) -> bool:
