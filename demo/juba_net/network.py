@@ -19,7 +19,7 @@ PLACES = {
 #: Parts of a day's traffic by the hour, midnight in Juba first.
 HOURS = (3, 2, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 5, 5, 5, 5, 6, 7, 8, 10, 11, 10, 8, 5)
 #: Days for which there are hours, days for which there are days, months.
-DAYS_OF_HOURS, DAYS, MONTHS = 8, 62, 13
+DAYS_OF_HOURS, DAYS, MONTHS = 31, 62, 13
 MB = 1_000_000
 
 
