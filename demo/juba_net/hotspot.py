@@ -86,7 +86,6 @@ def make_site(env, key, owner, router):
         words |= {"partner_id": owner.partner_id.id, "momo_msisdn": owner.login.lstrip("+"), "lang": owner.lang, "wifi_password": "tea and sugar 77"}
     site = env["isp.site"].create(words)
     site.with_context(lang="ar_001").terms = arabic
-    site._name_offers()
     for offer, price in zip(site.offer_ids.sorted("seconds"), PRICES, strict=True):
         offer.price = price
     online = site.offer_ids.create({"site_id": site.id, "name": "5 hours online", "seconds": 5 * 3600, "counting": "online", "price": 2_000, "sequence": 20})

@@ -13,20 +13,25 @@ RECHECKS = (900, 2 * HOUR, DAY)
 
 
 def read_again(age, tries):
-    """:param age: seconds since the request :param tries: reads so far
+    """Never later than the request is old: who waits before a page has it read every few seconds, which is no reason to forget the request when
+    the page is closed.
+
+    :param age: seconds since the request :param tries: reads so far
     :return: seconds until the next, None when it is given up
 
-    >>> [read_again(60, n) for n in range(8)]
-    [5, 5, 10, 15, 30, 60, 120, 240]
-    >>> read_again(60, 50), read_again(2 * HOUR, 50), read_again(2 * DAY, 99), read_again(8 * DAY, 200)
+    >>> [read_again(600, n) for n in range(9)]
+    [5, 5, 10, 15, 30, 60, 120, 240, 300]
+    >>> [read_again(age, 8) for age in (0, 20, 100)]
+    [5, 20, 100]
+    >>> read_again(600, 50), read_again(2 * HOUR, 50), read_again(2 * DAY, 99), read_again(8 * DAY, 200)
     (300, 900, 3600, None)
     >>> read_again(-500, 0)
     5
     """
     if tries < len(_FIRST):
-        return _FIRST[max(tries, 0)]
+        return min(_FIRST[max(tries, 0)], max(age, _FIRST[0]))
     if age < HOUR:
-        return min(60 * 2 ** (tries - len(_FIRST) + 1), 300)
+        return min(60 * 2 ** (tries - len(_FIRST) + 1), max(age, _FIRST[0]), 300)
     if age < DAY:
         return 900
     return 3600 if age < READ_LIMIT else None
