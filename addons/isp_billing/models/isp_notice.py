@@ -200,6 +200,8 @@ class IspNotice(models.Model):
                 )
             )
             written += self.browse(row[0] for row in found)
+        if written and kind in IMMEDIATE:
+            self.env.ref("isp_billing.ir_cron_notice").sudo()._trigger()
         return written
 
     def _sql_row(self, company, partner_id, key, params, about=None, to=None):
