@@ -71,6 +71,7 @@ class Tab:
     def open_action(self, action) -> None:
         """Open an action as a click on its menu does, and wait until it stands there."""
         self.close_popover()
+        self.close_dialog()
         self.page.evaluate(
             "id => odoo.__WOWL_DEBUG__.root.env.services.action.doAction(id, {clearBreadcrumbs: true})",
             action,
@@ -84,6 +85,13 @@ class Tab:
             self.page.keyboard.press("Escape")
             popover.first.wait_for(state="hidden", timeout=5000)
 
+    def close_dialog(self) -> None:
+        """A form that opened over the screen before: whoever goes on to another menu has closed it."""
+        dialog = self.page.locator(".o_dialog")
+        while dialog.count():
+            dialog.last.locator(".btn-close:visible, .oi-arrow-left:visible").first.click(timeout=5000)
+            self.page.wait_for_timeout(300)
+
     def settle(self) -> None:
         """Wait until an action stands there and nothing is being loaded. (The websocket never rests.)"""
         self.page.wait_for_selector(".o_action_manager > *, .o_dialog")
@@ -96,7 +104,7 @@ class Tab:
         row = self.page.locator(
             ".o_data_row .o_data_cell:not(.o_boolean_cell), .o_kanban_record:not(.o_kanban_ghost)"
         )
-        if self.page.locator(sample).count() or not row.count():
+        if self.page.locator(sample).count() or self.page.locator(".o_dialog").count() or not row.count():
             return False
         row.first.click(timeout=5000)
         with contextlib.suppress(TimeoutError):

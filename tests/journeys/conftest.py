@@ -1,6 +1,6 @@
 import pytest
 from demo_server import Demo
-from instances import make_instance, shared, template  # noqa: F401  fixtures
+from instances import _rest, make_instance, shared, template  # noqa: F401  fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -29,6 +29,8 @@ from stack.postgres import BIN
 from stack.testing import DATABASE
 
 TEMPLATE = "isp_journey_template"
+#: All that were made: who has them is a module of journeys.
+_made = []
 _started = time.time()
 
 
@@ -70,18 +72,32 @@ def make_instance(shared, template):
             shared.postgres.copy_database(template, database)
             _guard(instance, database)
         _copy_filestore(shared, instance, database)
+        _made.append(instance)
         return instance
 
     yield make
     for instance in reversed(made):
         _forget(instance.odoo.database)
-        for service in (instance.proxy, instance.odoo, instance.radius):
-            service.stop()
+        _stop(instance)
         if instance.postgres is shared.postgres:
             shared.postgres.drop_database(instance.odoo.database)
         else:
             instance.postgres.stop()
             shutil.rmtree(instance.dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rest():
+    """After the last test of a module its servers need no memory and no connections any more."""
+    yield
+    for instance in _made:
+        _stop(instance)
+    _made.clear()
+
+
+def _stop(instance) -> None:
+    for service in (instance.proxy, instance.odoo, instance.radius):
+        service.stop()
 
 
 @contextlib.contextmanager
