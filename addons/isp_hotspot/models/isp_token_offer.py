@@ -41,6 +41,12 @@ class IspTokenOffer(models.Model):
         if self.filtered(lambda offer: offer.counting == "date"):
             raise ValidationError(self.env._("A date is chosen when tokens are made, not in an offer."))
 
+    @api.depends("name", "seconds")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for offer in self:
+            offer.display_name = offer._text()
+
     def _text(self):
         """:return: its name; where that is one of the usual ones, its time in the reader's language; "" of none"""
         if self.name in dict(life.USUAL):

@@ -23,7 +23,7 @@ class IspTokenGive(models.TransientModel):
         default=lambda self: self.env["isp.site"].search([("own", "=", True), ("state", "!=", "blocked")], limit=1),
     )
     currency_id = fields.Many2one(related="site_id.currency_id")
-    method = fields.Selection([item for item in METHODS if item[0] != "trial"], string="Payment", required=True, default="cash")
+    method = fields.Selection([item for item in METHODS if item[0] != "trial"], string="Method", required=True, default="cash")
     phone = fields.Char(string="Telephone", help="Gets the code by SMS, and is asked for mobile money. Blank: nobody gets an SMS.")
     payer = fields.Char(string="Paid by another telephone", help="Blank: the telephone above pays.")
     lang = fields.Selection(lambda self: self.env["res.lang"].get_installed(), string="Language of the SMS", help="Blank: the hotspot's.")
