@@ -88,7 +88,7 @@ class Tab:
     def close_dialog(self) -> None:
         """A form that opened over the screen before: whoever goes on to another menu has closed it."""
         dialog = self.page.locator(".o_dialog")
-        while dialog.count():
+        for _opened in range(dialog.count()):
             dialog.last.locator(".btn-close:visible, .oi-arrow-left:visible").first.click(timeout=5000)
             self.page.wait_for_timeout(300)
 

@@ -37,6 +37,16 @@ class TestNotice(BillingCommon):
     def _sms(self, notices):
         return self.env["sms.sms"].search([("isp_notice_id", "in", notices.ids)])
 
+    def test_a_receipt_does_not_wait_for_the_next_round(self):
+        """What customers wait for wakes the job; the rest goes with its next run, and what was told before wakes nobody."""
+        triggers = [("cron_id", "=", self.env.ref("isp_billing.ir_cron_notice").id)]
+        before = self.env["ir.cron.trigger"].search_count(triggers)
+        self.partner._isp_notify("reminder", "reminder/wake", amount=1, days=3, date="2026-11-25")
+        self.assertEqual(self.env["ir.cron.trigger"].search_count(triggers), before)
+        for _twice in range(2):
+            self.partner._isp_notify("receipt", "receipt/wake", amount=1, number="P/1")
+            self.assertEqual(self.env["ir.cron.trigger"].search_count(triggers), before + 1)
+
     def test_engines(self):
         for engine in (notice, calendar):
             result = doctest.testmod(engine)

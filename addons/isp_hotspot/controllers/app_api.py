@@ -127,6 +127,7 @@ class OwnerAppApi(http.Controller):
     @api("logout")
     def logout(self, device=None):
         """The telephone forgets its reserve, of all hotspots; the codes are good no more. What it sold must have been synced before."""
+        # One's own telephone (``user_id``), at whichever hotspot, also one that is closed by now.
         found = request.env["isp.site.device"].sudo().search([("uuid", "=", _text(device)), ("user_id", "=", request.env.uid)])
         found._drop()
         request.env.flush_all()

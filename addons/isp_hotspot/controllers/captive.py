@@ -58,8 +58,8 @@ class Visit:
         cookie = request.httprequest.cookies.get(COOKIE, "")
         self.new_cookie = "" if _COOKIE.fullmatch(cookie) else secrets.token_urlsafe(16)
         self.device = hashlib.sha256((self.new_cookie or cookie).encode()).hexdigest()
-        #: What wrong tries are counted by: browsers forget their cookies.
         self.address = request.httprequest.remote_addr or ""
+        #: What wrong tries are counted by: browsers forget their cookies.
         self.key = self.arrival.mac or self.address
 
     def url(self, path="", challenge=False, **more):

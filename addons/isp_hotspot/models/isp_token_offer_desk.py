@@ -3,6 +3,7 @@ from odoo import api, fields, models
 
 from ..engine import life
 
+UNIT_NAMES = [("minute", "Minutes"), ("hour", "Hours"), ("day", "Days"), ("week", "Weeks"), ("month", "Months (30 days)")]
 UNITS = {"minute": 60, "hour": life.HOUR, "day": life.DAY, "week": 7 * life.DAY, "month": 30 * life.DAY}
 
 
@@ -13,7 +14,7 @@ class IspTokenOffer(models.Model):
 
     time_count = fields.Integer(string="Time", compute="_compute_time", inverse="_inverse_time")
     time_unit = fields.Selection(
-        [("minute", "Minutes"), ("hour", "Hours"), ("day", "Days"), ("week", "Weeks"), ("month", "Months (30 days)")],
+        UNIT_NAMES,
         string="Unit",
         compute="_compute_time",
         inverse="_inverse_time",

@@ -106,8 +106,8 @@ class IspTokenOrder(models.Model):
             if found.site_id != site:
                 raise UserError(self.env._("This order belongs to another hotspot."))
             return found
-        # What a telephone gave from its reserve is given, open or not: who paid for it stands in the books.
-        if not token:
+        # What a telephone gave from its reserve is given, open or not: who paid for it stands in the books. Money is not asked for any more.
+        if not token or method == "momo":
             site._need_open()
         if offer:
             terms = offer._prepare_terms()

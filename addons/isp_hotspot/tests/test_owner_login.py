@@ -205,6 +205,29 @@ class TestOwnerLogin(AppCommon):
             self.call("me")
         self.assertEqual(set(self.env["isp.token"].search([("code", "in", codes)]).mapped("state")), {"blocked"})
 
+    def test_log_out_reaches_the_own_telephone_only(self):
+        """At all of its hotspots; whoever knows the number of somebody else's telephone takes nothing from it."""
+        self.log_in()
+        second = self.env["isp.site"].create({"name": "Second", "ssid": "Second", "partner_id": self.owner.partner_id.id, "company_id": self.env.company.id})
+        held = [token["code"] for site in (self.site, second) for token in self.sync(site=site.slug)["add"]]
+        self.assertEqual(len(held), 5 * len(self.site.offer_ids | second.offer_ids))
+        tokens = self.env["isp.token"].search([("code", "in", held)])
+        self.authenticate(None, None)
+        self.log_in(DENG)
+        self.call("logout", device=self.device)
+        self.assertEqual(set(tokens.mapped("state")), {"made"})
+        self.authenticate(None, None)
+        self.log_in()
+        second.active = False
+        self.call("logout", device=self.device)
+        self.assertEqual(set(tokens.mapped("state")), {"blocked"})
+
+    def test_who_came_by_the_log_in_page_of_odoo_came_by_password(self):
+        self.authenticate(AMINA, PASSWORD)
+        self.assertEqual(self.call("me")["by"], "password")
+        self.call("login", number=AMINA, code=self.code_for(AMINA))
+        self.assertEqual(self.call("me")["by"], "sms")
+
     # === Forgetting ===
 
     def test_the_log_forgets_the_code(self):

@@ -144,6 +144,16 @@ class TestOwnerSetup(AppCommon):
         self.assertIn("211999000000", message.body)
         self.assertIn("error", self.call("momo_confirm", site=self.site.slug, number="211999000000"), "the password was for one change")
 
+    def test_another_number_without_a_password_takes_a_code_of_just_now(self):
+        self.site.write({"momo_msisdn": "211921000001", "state": "open"})
+        self.env.cr.execute("UPDATE res_users SET password = NULL WHERE id = %s", [self.owner.id])
+        self.call("login", number=AMINA, code=self.code_for(AMINA))
+        self.assertFalse(self.call("me")["password"])
+        with patch("odoo.addons.isp_hotspot.controllers.app_api.FRESH", -1):
+            self.assertIn("by a code once more", self.call("momo", site=self.site.slug, number="0999000000")["error"])
+        self.assertFalse(self.env["isp.site.holder"].search([("site_id", "=", self.site.id)]), "nobody was asked whose it is")
+        self.ask("momo", number="0999000000")
+
     # === WiFi ===
 
     def test_wifi_name(self):

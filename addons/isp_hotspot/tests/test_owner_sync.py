@@ -65,6 +65,15 @@ class TestOwnerSync(AppCommon):
         self.offer.active = False
         self.assertEqual(self.sync(held=[token["code"] for token in reserve])["drop"], sorted(old))
 
+    def test_no_money_is_asked_for_at_a_closed_hotspot(self):
+        """What was sold for cash before is booked; a request to a telephone is new, whatever code it names."""
+        token = self._of(self.reserve())[0]
+        self.enable_momo()
+        self.site.action_block()
+        answer = self.call("give", site=self.site.slug, device=self.device, item=self.item(method="momo", phone="0921234567", code=token["code"]))
+        self.assertIn("closed", answer["error"])
+        self.assertFalse(self.env["payment.transaction"].search([("isp_token_order_id.site_id", "=", self.site.id)]))
+
     def test_time_from_the_sale_is_not_for_the_reserve(self):
         """Without the server it would not begin."""
         self.offer.counting = "sale"

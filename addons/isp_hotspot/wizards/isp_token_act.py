@@ -1,7 +1,7 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
 from odoo import fields, models
 
-from ..models.isp_token_offer_desk import UNITS
+from ..models.isp_token_offer_desk import UNIT_NAMES, UNITS
 
 
 class IspTokenAct(models.TransientModel):
@@ -24,9 +24,7 @@ class IspTokenAct(models.TransientModel):
         readonly=True,
     )
     amount = fields.Integer(string="Time to add", default=1)
-    unit = fields.Selection(
-        [("minute", "Minutes"), ("hour", "Hours"), ("day", "Days"), ("week", "Weeks"), ("month", "Months (30 days)")], required=True, default="hour"
-    )
+    unit = fields.Selection(UNIT_NAMES, required=True, default="hour")
     reason = fields.Char(required=True)
 
     def action_apply(self):

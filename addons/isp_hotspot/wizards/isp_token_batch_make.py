@@ -5,7 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..engine import life
-from ..models.isp_token_offer_desk import UNITS
+from ..models.isp_token_offer_desk import UNIT_NAMES, UNITS
 
 
 class IspTokenBatchMake(models.TransientModel):
@@ -21,9 +21,7 @@ class IspTokenBatchMake(models.TransientModel):
     count = fields.Integer(string="How many", required=True, default=300)
     offer_id = fields.Many2one("isp.token.offer", domain="[('site_id', '=', site_id)]", help="Blank: terms of their own.")
     amount = fields.Integer(string="Time", default=1)
-    unit = fields.Selection(
-        [("minute", "Minutes"), ("hour", "Hours"), ("day", "Days"), ("week", "Weeks"), ("month", "Months (30 days)")], required=True, default="hour"
-    )
+    unit = fields.Selection(UNIT_NAMES, required=True, default="hour")
     # Time from the sale on would need somebody who tells that a printed token was sold.
     counting = fields.Selection([item for item in life.COUNTINGS if item[0] != "sale"], string="Time counts", required=True, default="first")
     price = fields.Monetary()

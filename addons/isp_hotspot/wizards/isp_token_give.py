@@ -4,7 +4,7 @@ import uuid
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
-from ..models.isp_token_offer_desk import UNITS
+from ..models.isp_token_offer_desk import UNIT_NAMES, UNITS
 from ..models.isp_token_order import METHODS
 
 
@@ -29,9 +29,7 @@ class IspTokenGive(models.TransientModel):
     lang = fields.Selection(lambda self: self.env["res.lang"].get_installed(), string="Language of the SMS", help="Blank: the hotspot's.")
     offer_id = fields.Many2one("isp.token.offer", domain="[('site_id', '=', site_id)]", help="Blank: terms of its own.")
     amount = fields.Integer(string="Time", default=1)
-    unit = fields.Selection(
-        [("minute", "Minutes"), ("hour", "Hours"), ("day", "Days"), ("week", "Weeks"), ("month", "Months (30 days)")], required=True, default="hour"
-    )
+    unit = fields.Selection(UNIT_NAMES, required=True, default="hour")
     price = fields.Monetary(compute="_compute_price", store=True, readonly=False)
     devices = fields.Integer(string="Devices at once", default=1)
     down_kbps = fields.Integer(string="Download (kbit/s)", help="0: no limit.")

@@ -114,7 +114,7 @@ class IspSession(models.Model):
         """Have devices put off that came too many: two that log in at the same moment do not see each other yet. Who came first stays.
 
         Counted as ``radius.verdict`` does: a device once, those that report, and after a move only the new one. Caller's transaction; as
-        often and as long as ``_end_overdue``.
+        often as ``_end_overdue``, and then for a person too.
 
         :return: the sessions to end
         """
@@ -136,33 +136,33 @@ class IspSession(models.Model):
                 ), placed AS (
                     SELECT l.*, dense_rank() OVER (PARTITION BY l.access_id ORDER BY l.came) AS place FROM live l
                 )
-                SELECT p.id FROM placed p JOIN isp_router r ON r.id = p.router_id AND r.active
+                SELECT p.id, (SELECT count(*) FROM isp_router_task t WHERE t.session_id = p.id AND t.kind = 'disconnect' AND t.state = 'done')
+                  FROM placed p JOIN isp_router r ON r.id = p.router_id AND r.active
                  WHERE p.place > p.device_limit
                    AND NOT EXISTS (SELECT FROM isp_router_task t WHERE t.session_id = p.id AND t.kind IN ('over', 'disconnect')
                                       AND (t.state <> 'done' OR t.write_date > least(%(again)s, p.updated - interval '1 minute')))
-                   AND (SELECT count(*) FROM isp_router_task t WHERE t.session_id = p.id AND t.kind = 'disconnect' AND t.state = 'done') < %(times)s
                  ORDER BY p.id LIMIT %(batch)s
                 """,
                 newest=NEWEST,
                 now=now,
                 again=now - AGAIN,
-                times=TIMES,
                 batch=BATCH,
             )
         )
-        surplus = self.sudo().browse(row[0] for row in rows)
+        surplus = self.sudo().browse(row[0] for row in rows if row[1] < TIMES)
+        self._give_up_on([row[0] for row in rows if row[1] >= TIMES], "disconnect")
         if surplus:
             _logger.info("%d sessions of more devices than their access lets in: told to their routers", len(surplus))
             self.env["isp.router.task"].sudo()._queue("disconnect", surplus)
         return surplus
 
     @api.model
-    def _give_up_on(self, session_ids):
+    def _give_up_on(self, session_ids, kind="over"):
         """Their routers say that they are ended, and they go on: for a person."""
         if not session_ids:
             return
         tasks = self.env["isp.router.task"].sudo()
-        told = tasks.search([("session_id", "in", session_ids), ("kind", "=", "over"), ("state", "=", "done")]).grouped("session_id")
+        told = tasks.search([("session_id", "in", session_ids), ("kind", "=", kind), ("state", "=", "done")]).grouped("session_id")
         tasks.browse(max(group.ids) for group in told.values()).write(
             {"state": "failed", "message": _lt("The router says that the session has ended, and it goes on: see whether it takes Disconnect-Requests, or end it there by hand.")}
         )

@@ -64,9 +64,21 @@ class TestSessionOverdue(NetworkCommon):
         for session, nas in (("s1", "127.0.0.1"), ("s2", "127.0.0.2"), ("s3", "127.0.0.1")):
             self._heard(session, nas=nas, seconds=1200)
         self.assertEqual(self._put_off(), third, "its router lets it go on")
+        for round in (3, 4):
+            self._tasks("disconnect").state = "done"
+            self._later(minutes=16)
+            for session, nas in (("s1", "127.0.0.1"), ("s2", "127.0.0.2"), ("s3", "127.0.0.1")):
+                self._heard(session, nas=nas, seconds=1200 * round)
+            self.assertEqual(self._put_off(), third if round == 3 else self.env["isp.session"])
+        self.assertEqual(self._tasks("disconnect").mapped("state").count("failed"), 1, "it stands in the list of a person")
+        self._later(minutes=16)
+        self._heard("s3", seconds=9000)
+        self.assertFalse(self._put_off())
+
+    def test_a_device_more_is_allowed_now(self):
+        self._both()
+        self._on("s3", mac="AA:BB:CC:00:00:03")
         self.access._apply({"device_limit": 3})
-        self._tasks("disconnect").state = "done"
-        self._later(minutes=5)
         self.assertFalse(self._put_off())
 
     def test_devices_that_are_gone_are_not_counted(self):
