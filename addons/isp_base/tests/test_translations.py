@@ -1,4 +1,5 @@
 # License AGPL-3.0 or later (https://www.gnu.org/licenses/agpl).
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -7,9 +8,12 @@ import polib
 
 from odoo.modules import get_module_path
 from odoo.tests import TransactionCase, tagged
+from odoo.tools.translate import code_translations
 
 #: Also what looks like one: "100 % so" would be a placeholder to Python.
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[a-zA-Z]|%%")
+#: What a script says: _t("…").
+SCRIPT = re.compile(r'_t\(("(?:[^"\\]|\\.)*")')
 #: What staff see first: if their terms are in the files, somebody has exported them after the last change.
 SAMPLE = {
     "ir.model": "name",
@@ -55,6 +59,18 @@ class TestTranslations(TransactionCase):
                     self.assertEqual(
                         Counter(PLACEHOLDER.findall(entry.msgstr)), Counter(PLACEHOLDER.findall(entry.msgid))
                     )
+
+    def test_scripts_are_arabic(self):
+        """What scripts say, as browsers get it. (An entry that does not say ``odoo-javascript`` is not sent to them.)"""
+        found = 0
+        for name in self.files:
+            arabic = {one["id"]: one["string"] for one in code_translations.get_web_translations(name, "ar_001")["messages"]}
+            for path in Path(get_module_path(name)).glob("static/src/**/*.js"):
+                terms = {json.loads(text) for text in SCRIPT.findall(path.read_text())}
+                found += len(terms)
+                with self.subTest(str(path)):
+                    self.assertFalse({term for term in terms if not arabic.get(term)})
+        self.assertGreater(found, 300)
 
     def test_screens_are_arabic(self):
         """Labels and menus as the database holds them, in both languages."""
