@@ -730,10 +730,12 @@ def test_freeradius_takes_all_three_ways_and_the_accounting(router, world, freer
         session = router.desk.dial("amina", "p w", "02:AA:00:00:00:07", method=method)
         assert (session.limits.rate, session.limits.total, session.limits.interim, session.limits.classes) == ("1M/4M", 10_000_000_000, 60, [b"service7"])
         session.hang_up()
+        world.settled()  # packets of different sessions may pass each other
     session = router.desk.dial("amina", "p w", "02:AA:00:00:00:07")
     session.use(up=100_000, down=1_000_000)
     world.step(60)
     session.hang_up()
+    world.settled()
     router.desk.arrive("02:BB:00:00:00:09")
     assert [row["user"] for row in connect(router).path("ip", "hotspot", "active")] == ["02:BB:00:00:00:09"]
     world.settled()
